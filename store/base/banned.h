@@ -2,5 +2,6 @@
  * through meson (-include), so that a use does not compile. */
 #pragma once
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #pragma GCC poison sprintf vsprintf strcpy strcat strncpy strncat gets strtok atoi atol

@@ -49,19 +49,23 @@ enum zn_code zn_fail_errno(struct zn_err *err, int sys_errno, const char *format
 
 enum zn_code zn_err_prefix(struct zn_err *err, enum zn_code code, const char *format, ...)
 {
-	char context[sizeof err->text];
-	char rest[sizeof err->text];
+	struct zn_err out = {.sys = err ? err->sys : 0};
 	va_list args;
 
 	if (!err)
 		return code;
 	va_start(args, format);
-	vsnprintf(context, sizeof context, format, args);
+	vsnprintf(out.text, sizeof out.text, format, args);
 	va_end(args);
-	memcpy(rest, err->text, sizeof rest);
 	/* Cut the context rather than the reason when both do not fit. */
-	size_t room = sizeof err->text - 3 - strnlen(rest, sizeof rest - 3);
-	snprintf(err->text, sizeof err->text, "%.*s: %s", (int)room, context, rest);
+	size_t reason = strlen(err->text);
+	size_t context = strlen(out.text);
+	size_t room = sizeof out.text - 3 - (reason < sizeof out.text - 3 ? reason : sizeof out.text - 3);
+	if (context > room)
+		context = room;
+	memcpy(out.text + context, ": ", 2);
+	snprintf(out.text + context + 2, sizeof out.text - context - 2, "%s", err->text);
+	*err = out;
 	return code;
 }
 

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #define ZN_MUST_USE __attribute__((warn_unused_result))
-#define ZN_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define ZN_PRINTF(at, first) __attribute__((format(printf, at, first)))
 
 enum zn_code {
 	ZN_OK = 0,
