@@ -1,0 +1,1 @@
+"""What the end-to-end and interop tests share. tests/runner.py runs the programs."""
