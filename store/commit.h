@@ -1,0 +1,46 @@
+/* store/commit.h - the commit thread: the only writer of this process.
+ *
+ * A job is handed over, waits for the writer lock (other processes write too) and runs inside a transaction; saves that wait together
+ * share one transaction, each in a child of its own, accepted or refused by itself; saves go before merges. A job names the envs it
+ * writes and in which order (details.md 1): one transaction per env, never two writer locks at a time.
+ * When main is written after records (a new zone) or before (a deletion), the intent that the job leaves in _sync_zonefs of the first env is
+ * rolled forward at the next start (store/zones.h). */
+#pragma once
+#include "store/txn.h"
+
+enum zn_job_class { ZN_JOB_SAVE, ZN_JOB_MERGE };
+enum zn_job_order { ZN_JOB_RECORDS, ZN_JOB_MAIN, ZN_JOB_RECORDS_MAIN, ZN_JOB_MAIN_RECORDS };
+
+struct zn_job {
+	enum zn_job_class class;
+	enum zn_job_order order;
+	uint64_t deadline;	/* zn_clock_mono(); a job not claimed by then is done with ZN_EBUSY. 0: waits for ever */
+	/* Runs on the commit thread inside a transaction of `txn->which`, once per env in `order`; must not block. A failure drops what it
+	 * did there, and later envs are not run. May set order to leave out the second env. May run again from the start when the transaction
+	 * as a whole could not be committed with the others: it must not keep results of a run until done() says ZN_OK. */
+	enum zn_code (*run)(struct zn_job *job, struct zn_txn *txn, struct zn_err *err);
+	/* Last word, on the commit thread (or in submit/stop when refused there), after the commit or with the failure. Must not block;
+	 * owns the job from here on. */
+	void (*done)(struct zn_job *job, enum zn_code code, const struct zn_err *err);
+	/* private to commit.c */
+	struct zn_job *next;
+	int state;
+};
+
+struct zn_commit;
+ZN_MUST_USE enum zn_code zn_commit_start(struct zn_env *env, struct zn_commit **ret_commit, struct zn_err *err);
+/* Jobs waiting are run; those not had by `deadline` (zn_clock_mono(); a foreign process may hold the lock) are done with ZN_EBUSY. */
+void zn_commit_stop(struct zn_commit *commit, uint64_t deadline);
+
+void zn_commit_submit(struct zn_commit *commit, struct zn_job *job);
+/* Withdraw a job that has not been claimed: true, and done() is not called. false: it is running or done. */
+bool zn_commit_withdraw(struct zn_commit *commit, struct zn_job *job);
+/* Submit and wait; for commands and tests, never on a FUSE worker. done may be NULL. */
+ZN_MUST_USE enum zn_code zn_commit_run(struct zn_commit *commit, struct zn_job *job, struct zn_err *err);
+
+struct zn_commit_usage {
+	size_t waiting;
+	uint64_t commits, jobs;
+	bool lock_held_elsewhere;	/* we have been waiting for the lock for over a second */
+};
+void zn_commit_usage(struct zn_commit *commit, struct zn_commit_usage *ret_usage);

@@ -1,0 +1,27 @@
+/* store/settle.h - after a merge: make the zones it touched right again. replication.md 4.
+ *
+ * Steps 1 and 2 run inside the transaction that wrote the rows (derived rows, serial), so that no server sees rows without them. */
+#pragma once
+#include "store/records.h"
+
+/* Zone ids, each once, in order of first addition. */
+struct zn_ids {
+	uint32_t *list;
+	size_t count, capacity;
+};
+ZN_MUST_USE enum zn_code zn_ids_add(struct zn_ids *ids, uint32_t id);
+void zn_ids_release(struct zn_ids *ids);
+
+/* What was served before a merge of one zone, to be taken in the same transaction before its rows change. */
+struct zn_served {
+	uint32_t id;
+	bool listed;
+	uint32_t serial;
+	struct zn_digest digest; /* without the SOA */
+};
+ZN_MUST_USE enum zn_code zn_settle_before(struct zn_txn *records, uint32_t id, const struct zn_name *apex, struct zn_served *ret_served, struct zn_err *err);
+/* Rectify by `mode`; raise the serial when the content differs from what was served under a serial >= the merged one (primary and native, not presigned). */
+ZN_MUST_USE enum zn_code zn_settle_after(struct zn_txn *records, const struct zn_served *served, const struct zn_zone_info *zone,
+	const struct zn_zone_mode *mode, struct zn_err *err);
+/* Duplicates in main: smallest id wins, the others are buried (+2); ids whose records must follow are added to `losers`. */
+ZN_MUST_USE enum zn_code zn_settle_duplicates(struct zn_txn *main, const struct zn_ids *touched, struct zn_ids *losers, struct zn_err *err);
