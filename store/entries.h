@@ -14,7 +14,7 @@ struct zn_entry {
 struct zn_entry_role {
 	uint32_t zone_id;	/* 0: belongs to no single zone */
 	bool derived;		/* types 0 and 50: every node makes them itself */
-	bool local;		/* pdns/*, _sync*: never merged */
+	bool local;		/* pdns and _sync rows: never merged */
 };
 void zn_entry_role(const char *dbi, struct zn_view key, struct zn_view payload, struct zn_entry_role *ret_role);
 /* Two DomainInfo payloads that differ in last_check and notified_serial alone are the same to a person. */
