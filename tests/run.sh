@@ -41,6 +41,7 @@ build() {
 	asan) options='-Dbuildtype=debug -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false' ;;
 	tsan) options='-Dbuildtype=debug -Doptimization=1 -Db_sanitize=thread -Db_lundef=false' ;;
 	esac
+	options="$options -Dtests=enabled"
 	[ "${CI:-}" != true ] || options="$options -Dwerror=true"
 	if [ -f "$dir/build.ninja" ]; then
 		meson configure "$dir" $options >"$dir/configure.log" 2>&1

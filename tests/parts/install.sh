@@ -84,11 +84,12 @@ root() {
 	suite=$1
 	dir=$(pdns_root "$suite")
 	rm -rf "$dir.new"
+	site=$(mirror) || return 1
 	script=
 	[ "$suite" != forky ] || script=/usr/share/debootstrap/scripts/sid
 	debootstrap --variant=minbase \
 		--include=pdns-server,pdns-backend-lmdb,pdns-tools,lmdb-utils,bind9-dnsutils \
-		"$suite" "$dir.new" "$(mirror)" ${script:+"$script"} >"$dir.log" 2>&1 || {
+		"$suite" "$dir.new" "$site" ${script:+"$script"} >"$dir.log" 2>&1 || {
 		tail -n 20 "$dir.log" >&2
 		return 1
 	}
