@@ -1,0 +1,29 @@
+/* fs/save/load.h - a zone as the text a reader gets, and its size and mtime. details.md 9, 10, 12.
+ *
+ * Kept text when its digest fits the rows, else the canonical print. Each call reads in one transaction per env and ends it. */
+#pragma once
+#include "store/local.h"
+#include "store/records.h"
+
+struct zn_loader; /* env, local cache; thread-safe */
+ZN_MUST_USE enum zn_code zn_loader_new(struct zn_env *env, struct zn_local *local, bool keep_text, struct zn_loader **ret_loader);
+void zn_loader_free(struct zn_loader *loader);
+
+/* What was read belongs to one committed state. */
+struct zn_loaded {
+	struct zn_zone_stat stat;
+	uint32_t serial;
+	uint64_t txnid[2];	/* states read, by enum zn_which */
+};
+/* Where bytes go, in order: a buffer or a spool file. */
+struct zn_sink {
+	void *context;
+	enum zn_code (*write)(void *context, struct zn_view bytes);
+};
+/* ZN_ENOTFOUND: no such zone, or not listed (no SOA). */
+ZN_MUST_USE enum zn_code zn_load_text(struct zn_loader *loader, const struct zn_zone_info *zone, const struct zn_sink *sink,
+	struct zn_loaded *ret_loaded, struct zn_err *err);
+/* Size and mtime: from the cache, else by rendering without keeping the bytes; then cached. */
+ZN_MUST_USE enum zn_code zn_load_stat(struct zn_loader *loader, const struct zn_zone_info *zone, struct zn_loaded *ret_loaded, struct zn_err *err);
+/* Look up name to zone, listed ones only. */
+ZN_MUST_USE enum zn_code zn_load_find(struct zn_loader *loader, const struct zn_zone_id *zone, struct zn_zone_info *ret_info, struct zn_err *err);
