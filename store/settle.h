@@ -25,3 +25,14 @@ ZN_MUST_USE enum zn_code zn_settle_after(struct zn_txn *records, const struct zn
 	const struct zn_zone_mode *mode, struct zn_err *err);
 /* Duplicates in main: smallest id wins, the others are buried (+2); ids whose records must follow are added to `losers`. */
 ZN_MUST_USE enum zn_code zn_settle_duplicates(struct zn_txn *main, const struct zn_ids *touched, struct zn_ids *losers, struct zn_err *err);
+
+/* All of the above as one bracket around the rows that a merge writes into the records env: what sync calls, which knows no names,
+ * modes or serials (store/settle_merge.c). Main is read in a transaction of its own, begun after the records lock was had; ids that
+ * are not listed there are left alone, and settled when the merge of main lists them. */
+struct zn_settling;
+ZN_MUST_USE enum zn_code zn_settling_begin(struct zn_txn *records, const struct zn_ids *ids, struct zn_settling **ret_settling,
+	struct zn_err *err);
+/* `ret_news`: something was written that the others cannot derive (a serial), so it has to be published. */
+ZN_MUST_USE enum zn_code zn_settling_end(struct zn_settling *settling, bool *ret_news, struct zn_err *err);
+void zn_settling_free(struct zn_settling *settling); /* takes NULL */
+ZN_DEFINE_AUTO(struct zn_settling, zn_settling_free)
