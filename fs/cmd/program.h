@@ -2,7 +2,7 @@
 #pragma once
 #include "fs/config.h"
 #include "fs/control/control.h"
-#include "fs/control/events.h"
+#include "fs/save/events.h"
 #include "fs/save/save.h"
 
 struct zn_program {

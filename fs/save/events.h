@@ -1,4 +1,4 @@
-/* fs/control/events.h - the event stream: one JSON line an event, kept in a bounded ring; .zonefs/events reads it (details.md 16). Thread-safe. */
+/* fs/save/events.h - the event stream: one JSON line an event, kept in a bounded ring; .zonefs/events reads it (details.md 16). Thread-safe. */
 #pragma once
 #include "store/base/auto.h"
 #include "store/base/bytes.h"
