@@ -11,9 +11,19 @@ struct zn_check_options {
 	bool nsec;		/* signed with NSEC: NS occluded by another cut is told */
 };
 
+/* Which part of the record the finding is about, so that the text layer can point at it. */
+enum zn_check_part {
+	ZN_PART_OWNER,
+	ZN_PART_TTL,
+	ZN_PART_TYPE,
+	ZN_PART_RDATA,
+	ZN_PART_TARGET,	/* the name within RDATA: target of NS, MX, SRV, CNAME; the mail name of a SOA */
+};
+
 /* Hears every finding, in record order. `index` is the record it is about, `other` a second one it clashes with
  * (SIZE_MAX: none). Both SIZE_MAX: about the zone as a whole. `sentence` is lower case, without a dot, valid for the call. */
-typedef void zn_check_report(void *context, enum zn_severity severity, size_t index, size_t other, const char *sentence);
+typedef void zn_check_report(void *context, enum zn_severity severity, size_t index, size_t other, enum zn_check_part part,
+	const char *sentence);
 
 /* Reports everything wrong with a finished zone; returns the number of errors (warnings not counted). */
 size_t zn_check_zone(const struct zn_zone *zone, const struct zn_check_options *options, zn_check_report *report, void *context);
