@@ -33,6 +33,10 @@ struct zn_parse_options {
 	struct zn_check_options check;
 	bool strict;				/* warnings become errors */
 	bool presigned_refused;			/* presigned=refuse */
+	/* Hears of every error that zn_check_zone() finds, with the bytes of its entry (empty: about the zone as a whole); true makes a warning of
+	 * it: the stored zone has the same fault in a line that the writer did not touch (zone-text 2). NULL: nobody knows of any. */
+	bool (*known_fault)(void *context, struct zn_view entry, const char *sentence);
+	void *known_context;
 };
 struct zn_parsed {
 	struct zn_zone *zone;		/* finished and checked; tag of a record = number of its entry */
