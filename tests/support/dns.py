@@ -3,9 +3,10 @@
 import dataclasses
 import re
 import socket
+import tempfile
 
 from .parts import program
-from .process import run_command
+from .process import DIRECTORY, run_command
 
 
 @dataclasses.dataclass
@@ -26,12 +27,11 @@ class Answer:
         return sorted(r.split(" ", 4)[4] for r in self.answer if r.split()[3] == rrtype)
 
 
-def dig(port, *words, dnssec=False):
-    """Asks the server at 127.0.0.1; words are name, type and +options of dig."""
-    said = run_command([program("dig"), "-p", port, "@127.0.0.1", "+norec", "+time=10", "+tries=3", "+noall", "+comments",
-                        "+answer", "+authority", "+additional", "+nocookie", *(["+dnssec"] if dnssec else []), *words]).stdout
-    status = re.search(r"status: (\w+)", said)
-    assert status, f"no answer to {words}:\n{said}"
+OPTIONS = ("+norec", "+time=10", "+tries=3", "+noall", "+comments", "+answer", "+authority", "+additional", "+nocookie")
+
+
+def _answer(said):
+    """The Answer in what dig printed about one reply."""
     sections = {"ANSWER": [], "AUTHORITY": [], "ADDITIONAL": []}
     section = None
     for line in said.split("\n"):
@@ -40,8 +40,26 @@ def dig(port, *words, dnssec=False):
             section = heading[1]
         elif line and not line.startswith(";") and section in sections:
             sections[section].append(" ".join(line.split()))
-    return Answer(status[1], set(re.search(r"flags: ([\w ]*)", said)[1].split()),
+    return Answer(re.search(r"status: (\w+)", said)[1], set(re.search(r"flags: ([\w ]*)", said)[1].split()),
                   *(sorted(sections[name]) for name in ("ANSWER", "AUTHORITY", "ADDITIONAL")))
+
+
+def ask(port, questions, dnssec=False):
+    """Asks the server at 127.0.0.1 many questions, (name, type) each, in one process; answers in order."""
+    questions = list(questions)
+    with tempfile.NamedTemporaryFile("w", dir=DIRECTORY, suffix=".questions") as batch:
+        batch.writelines(f"{owner} {rrtype}\n" for owner, rrtype in questions)
+        batch.flush()
+        said = run_command([program("dig"), "-p", port, "@127.0.0.1", *OPTIONS, *(["+dnssec"] if dnssec else []),
+                            "-f", batch.name]).stdout
+    replies = said.split(";; Got answer:")[1:]
+    assert len(replies) == len(questions), f"{len(replies)} answers to {len(questions)} questions:\n{said}"
+    return [_answer(reply) for reply in replies]
+
+
+def dig(port, owner, rrtype, dnssec=False):
+    """Asks one question."""
+    return ask(port, [(owner, rrtype)], dnssec)[0]
 
 
 def axfr(port, zone, *words, drop=("RRSIG",)):

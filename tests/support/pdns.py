@@ -44,11 +44,12 @@ class PowerDNS(Process):
         }
         (self.home / "pdns.conf").write_text("".join(f"{k}={v}\n" for k, v in self.settings.items()))
 
-    def _inside(self, tool, *words):
+    def inside(self, tool, *words):
+        """The command line of one of its tools."""
         return parts.in_root(self.root, DIRECTORY, [tool, f"--config-dir={self.home}", *words])
 
     def start(self):
-        self.spawn(self._inside("pdns_server"))
+        self.spawn(self.inside("pdns_server"))
         self.until(lambda: dns.answers(self.port), "its first answer")
         return self
 
@@ -56,10 +57,10 @@ class PowerDNS(Process):
 
     def pdnsutil(self, *words, check=True, seconds=PATIENCE, **options):
         """Runs pdnsutil; both lines understand the words of 4.9 (`load-zone`, `check-zone`)."""
-        return run_command(self._inside("pdnsutil", *words), check=check, seconds=seconds, **options)
+        return run_command(self.inside("pdnsutil", *words), check=check, seconds=seconds, **options)
 
     def control(self, *words, check=True):
-        return run_command(self._inside("pdns_control", *words), check=check)
+        return run_command(self.inside("pdns_control", *words), check=check)
 
     def load(self, zone, text):
         """Makes or replaces a zone from master-file text, as `pdnsutil load-zone` does."""
@@ -83,8 +84,11 @@ class PowerDNS(Process):
 
     # Questions
 
-    def dig(self, *words, dnssec=False):
-        return dns.dig(self.port, *words, dnssec=dnssec)
+    def dig(self, owner, rrtype, dnssec=False):
+        return dns.dig(self.port, owner, rrtype, dnssec)
+
+    def ask(self, questions, dnssec=False):
+        return dns.ask(self.port, questions, dnssec)
 
     def axfr(self, zone, **options):
         return dns.axfr(self.port, zone, **options)

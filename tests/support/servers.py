@@ -42,8 +42,11 @@ class NameServer(Process):
         self.until(lambda: dns.answers(self.port), "its first answer")
         return self
 
-    def dig(self, *words, dnssec=False):
-        return dns.dig(self.port, *words, dnssec=dnssec)
+    def dig(self, owner, rrtype, dnssec=False):
+        return dns.dig(self.port, owner, rrtype, dnssec)
+
+    def ask(self, questions, dnssec=False):
+        return dns.ask(self.port, questions, dnssec)
 
     def axfr(self, zone, **options):
         return dns.axfr(self.port, zone, **options)
