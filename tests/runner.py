@@ -8,8 +8,8 @@ A line `# runner: WORDS` among the first lines of a program tells what it needs:
 
     timeout=SECONDS   instead of 300
     alone             nothing else may run beside it
-    asan, tsan        run it also with that build of the program
-    plain-only        never with another build
+    plain-only        not with the ASan build as well
+    tsan              with the TSan build too
 
 What a program leaves behind (processes, mounts, sanitizer reports) fails it. A program that failed is run
 once more by itself; when it passes then, it counts as passed and is named as unsteady.
@@ -100,7 +100,6 @@ def prefix(variant):
 def programs(builds):
     found = []
     mark = {variant: "" if variant == "plain" else variant + "/" for variant in builds}
-    plain = builds.get("plain")
     for path in sorted((ROOT / "tests/lint").iterdir()):
         if path.is_file() and os.access(path, os.X_OK):
             found.append(Program(f"lint/{path.name}", ["/usr/bin/python3", "-B", str(path)], {}, 60))
@@ -116,7 +115,7 @@ def programs(builds):
             needs = words(path)
             timeout = next((float(w.split("=")[1]) for w in needs if w.startswith("timeout=")), TIMEOUT)
             for variant, build in builds.items():
-                if variant != "plain" and variant not in needs and not (plain is None and "plain-only" not in needs):
+                if variant == "asan" and "plain-only" in needs or variant == "tsan" and "tsan" not in needs:
                     continue
                 environment = {"ZONEFS": binary(build), "ZONEFS_BUILD": str(ROOT / build), **sanitizer_environment(variant)}
                 found.append(Program(f"{mark[variant]}{kind}/{path.stem}",

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Real PowerDNS 4.9 and 5.x serves what is saved in the mount, exactly as it serves the same zones when its
 own tools loaded them."""
-# runner: timeout=420 asan
+# runner: timeout=420
 
 import contextlib
 import functools
