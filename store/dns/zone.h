@@ -1,11 +1,12 @@
 /* store/dns/zone.h - a zone in memory: its records, sorted, in little more space than their bytes.
  *
  * Filled in any order with zn_zone_add(), then sorted once with zn_zone_finish(); from then on it does
- * not change. Records are ordered by owner (key order = canonical order), type, RDATA bytes; the same
- * record given twice is there once (the smallest tag stays). Only what a text can show: no disabled
+ * not change. Records are ordered by owner (key order = canonical order), type, RDATA bytes; what is
+ * given twice with the same owner, type and RDATA, whatever its TTL, is there once (RFC 2181 5; the smallest
+ * tag stays). Only what a text can show: no disabled
  * records, no empty non-terminals, no NSEC3 chain rows.
  *
- * Cost: 24 bytes a record and its RDATA, owners once per run of equal owners. A million records sort in a
+ * Cost: 20 bytes a record and its RDATA, owners once per run of equal owners. A million records sort in a
  * fraction of a second, in one pass when they come sorted. */
 #pragma once
 #include "store/base/auto.h"
@@ -44,6 +45,9 @@ struct zn_record zn_zone_at(const struct zn_zone *zone, size_t index);
 size_t zn_zone_find(const struct zn_zone *zone, struct zn_view owner, uint16_t type, size_t *ret_first);
 /* First index whose owner is not below `owner` in key order. */
 size_t zn_zone_lower_bound(const struct zn_zone *zone, struct zn_view owner);
+/* The same two where the answer is likely near an index: the cost is the logarithm of the distance. */
+size_t zn_zone_lower_bound_near(const struct zn_zone *zone, size_t near, struct zn_view owner);
+size_t zn_zone_find_near(const struct zn_zone *zone, size_t near, struct zn_view owner, uint16_t type, size_t *ret_first);
 /* One past the last record of the RRset, or of the owner, that `index` belongs to. */
 size_t zn_zone_rrset_end(const struct zn_zone *zone, size_t index);
 size_t zn_zone_owner_end(const struct zn_zone *zone, size_t index);
