@@ -78,7 +78,11 @@ class Mount(Process):
 
     def stop(self):
         """Unmounts as SIGTERM does, and holds the program to a clean end."""
-        code = self.end(signal.SIGTERM)
+        try:
+            code = self.end(signal.SIGTERM)
+        except AssertionError:
+            self.clear()
+            raise
         if mounted(self.mnt):
             self.clear()
             raise AssertionError(f"{self.name} left its mount behind")

@@ -135,7 +135,11 @@ class Process:
         self.end()
 
     def __enter__(self):
-        self.start()
+        try:
+            self.start()
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
+            raise
         return self
 
     def __exit__(self, kind, error, trace):
