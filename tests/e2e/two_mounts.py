@@ -20,12 +20,11 @@ def pair(label):
 
 
 def same(one, other):
-    """Both list the same zones with the same bytes, sizes and times."""
+    """Both list the same zones with the same bytes, and sizes that fit."""
     equal(one.zones(), other.zones(), "zones")
     for zone in one.zones():
         equal(other.read(zone), one.read(zone), zone)
-        mine, theirs = one.path(zone).stat(), other.path(zone).stat()
-        equal((theirs.st_size, theirs.st_mtime_ns), (mine.st_size, mine.st_mtime_ns), f"size and mtime of {zone}")
+        equal(other.path(zone).stat().st_size, one.path(zone).stat().st_size, f"size of {zone}")
     return True
 
 
