@@ -8,6 +8,7 @@
 
 #include "store/base/limits.h"
 #include "store/base/log.h"
+#include "sync/syncer.h"
 
 #define EVENT_RING_BYTES ((size_t)1 << 20)
 
@@ -118,10 +119,13 @@ void zn_program_close(struct zn_program *program)
 
 	if (program->saver)
 		zn_saver_stop(program->saver, deadline);
+	if (program->syncer)
+		zn_syncer_stop(program->syncer, deadline);
 	if (program->commit)
 		zn_commit_stop(program->commit, deadline);
 	if (program->watch)
 		zn_watch_stop(program->watch);
+	zn_syncer_free(program->syncer);
 	if (program->loader)
 		zn_loader_free(program->loader);
 	if (program->events)
@@ -132,6 +136,39 @@ void zn_program_close(struct zn_program *program)
 		zn_env_close(program->env);
 	free(program->spool);
 	*program = (struct zn_program){0};
+}
+
+static void on_sync_event(void *context, const char *kind, const char *object, const char *text)
+{
+	struct zn_program *program = context;
+	struct zn_buf members = ZN_BUF_INIT(8192);
+
+	zn_buf_add_str(&members, ",\"object\":");
+	zn_json_string(&members, zn_view_str(object ? object : ""));
+	zn_buf_add_str(&members, ",\"text\":");
+	zn_json_string(&members, zn_view_str(text ? text : ""));
+	zn_events_post(program->events, kind, "", zn_buf_str(&members));
+	zn_buf_release(&members);
+	zn_info("bucket: %s%s%s%s%s", kind, object && *object ? " " : "", object ? object : "", text && *text ? ": " : "",
+		text ? text : "");
+}
+
+enum zn_code zn_program_sync(struct zn_program *program, struct zn_err *err)
+{
+	const struct zn_config *config = program->config;
+	struct zn_syncer_options options = {
+		.bucket = config->bucket,
+		.instance = config->instance,
+		.spool = program->spool,
+		.poll = config->poll,
+		.receive = config->receive,
+		.event = on_sync_event,
+		.context = program,
+	};
+
+	if (!config->bucket)
+		return ZN_OK;
+	return zn_syncer_start(&options, program->env, program->commit, program->watch, &program->syncer, err);
 }
 
 int zn_cmd_configure(struct zn_config *config, const char *usage, int *argc, char **argv)

@@ -15,6 +15,7 @@ struct zn_program {
 	struct zn_loader *loader;
 	struct zn_events *events;
 	struct zn_saver *saver;
+	struct zn_syncer *syncer;	/* NULL: no bucket, or not begun */
 };
 
 enum zn_program_role {
@@ -23,7 +24,9 @@ enum zn_program_role {
 };
 /* On failure everything opened is closed again. */
 ZN_MUST_USE enum zn_code zn_program_open(struct zn_program *program, struct zn_config *config, enum zn_program_role role, struct zn_err *err);
-/* Saves on their way are finished, at most for `lock-wait`. */
+/* Begin replication when a bucket is configured. */
+ZN_MUST_USE enum zn_code zn_program_sync(struct zn_program *program, struct zn_err *err);
+/* Saves on their way are finished and published, at most for `lock-wait`. */
 void zn_program_close(struct zn_program *program);
 
 /* Reads configuration file, environment and command line into `config`; leaves operands in argv. Prints what is wrong and returns an exit
