@@ -109,8 +109,9 @@ def new_and_gone():
                         mount.write(zone, zones.small(zone))
                         acknowledged.add(zone)
                         if step % 3 == 2:
-                            os.unlink(mount.path(f"n{number}-{step - 1}.example"))
+                            # From here on it may be there or not.
                             acknowledged.discard(f"n{number}-{step - 1}.example")
+                            os.unlink(mount.path(f"n{number}-{step - 1}.example"))
                 except OSError:
                     pass
 
