@@ -1,7 +1,5 @@
 #include "store/dns/zone.h"
 
-#include <xxhash.h>
-
 #include "store/base/limits.h"
 #include "store/base/wire.h"
 #include "store/dns/rdata.h"
@@ -532,49 +530,4 @@ void zn_zone_set_serial(struct zn_zone *zone, uint32_t serial)
 
 	if (numbers)
 		zn_put_u32(numbers, serial);
-}
-
-static uint64_t hash_record(const struct zn_name *owner, uint16_t type, uint32_t ttl, struct zn_view rdata)
-{
-	uint8_t bytes[ZN_NAME_MAX + 6 + ZN_RR_MAX];
-	size_t head = owner->len + 6u;
-
-	memcpy(bytes, owner->wire, owner->len);
-	zn_put_u16(bytes + owner->len, type);
-	zn_put_u32(bytes + owner->len + 2, ttl);
-	if (rdata.len)
-		memcpy(bytes + head, rdata.data, rdata.len);
-	return XXH3_64bits(bytes, head + rdata.len) >> 16;
-}
-
-static struct zn_name owner_name(const struct zn_name *apex, struct zn_view key)
-{
-	struct zn_name name = {0};
-
-	if (zn_key_to_name(key, apex, &name) != ZN_OK)
-		name = *apex; /* only when the caller made the key up */
-	zn_name_lower(&name);
-	return name;
-}
-
-uint64_t zn_record_hash(const struct zn_name *apex, const struct zn_record *record)
-{
-	struct zn_name owner = owner_name(apex, record->owner);
-
-	return hash_record(&owner, record->type, record->ttl, record->rdata);
-}
-
-struct zn_digest zn_zone_digest(const struct zn_zone *zone)
-{
-	struct zn_digest digest = {.count = zone->count};
-	struct zn_name owner = {0};
-
-	for (size_t i = 0; i < zone->count; i++) {
-		const struct record *record = record_at(zone, i);
-		if (i == 0 || record->owner != record_at(zone, i - 1)->owner)
-			owner = owner_name(&zone->apex, owner_at(zone, record->owner));
-		digest.sum += hash_record(&owner, record->type, record->ttl, rdata_of(zone, record));
-	}
-	digest.sum &= (UINT64_C(1) << 48) - 1;
-	return digest;
 }
