@@ -20,9 +20,10 @@ struct zn_served {
 	struct zn_digest digest; /* without the SOA */
 };
 ZN_MUST_USE enum zn_code zn_settle_before(struct zn_txn *records, uint32_t id, const struct zn_name *apex, struct zn_served *ret_served, struct zn_err *err);
-/* Rectify by `mode`; raise the serial when the content differs from what was served under a serial >= the merged one (primary and native, not presigned). */
+/* Rectify by `mode`; raise the serial when the content differs from what was served under a serial >= the merged one (primary and native, not presigned).
+ * ret_written: rows written, all in all. */
 ZN_MUST_USE enum zn_code zn_settle_after(struct zn_txn *records, const struct zn_served *served, const struct zn_zone_info *zone,
-	const struct zn_zone_mode *mode, struct zn_err *err);
+	const struct zn_zone_mode *mode, uint64_t *ret_written, struct zn_err *err);
 /* Duplicates in main: smallest id wins, the others are buried (+2); ids whose records must follow are added to `losers`. */
 ZN_MUST_USE enum zn_code zn_settle_duplicates(struct zn_txn *main, const struct zn_ids *touched, struct zn_ids *losers, struct zn_err *err);
 
@@ -32,7 +33,9 @@ ZN_MUST_USE enum zn_code zn_settle_duplicates(struct zn_txn *main, const struct 
 struct zn_settling;
 ZN_MUST_USE enum zn_code zn_settling_begin(struct zn_txn *records, const struct zn_ids *ids, struct zn_settling **ret_settling,
 	struct zn_err *err);
-/* `ret_news`: something was written that the others cannot derive (a serial), so it has to be published. */
-ZN_MUST_USE enum zn_code zn_settling_end(struct zn_settling *settling, bool *ret_news, struct zn_err *err);
+/* `ret_written`: rows written; `ret_news`: among them something that the others cannot derive (a serial), so it has to be published. */
+ZN_MUST_USE enum zn_code zn_settling_end(struct zn_settling *settling, uint64_t *ret_written, bool *ret_news, struct zn_err *err);
+/* Buries the rows of the losers of zn_settle_duplicates(). */
+ZN_MUST_USE enum zn_code zn_settling_losers(struct zn_txn *records, const struct zn_ids *losers, uint64_t *ret_written, struct zn_err *err);
 void zn_settling_free(struct zn_settling *settling); /* takes NULL */
 ZN_DEFINE_AUTO(struct zn_settling, zn_settling_free)
