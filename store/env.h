@@ -37,3 +37,10 @@ struct zn_env_usage {
 	unsigned readers, readers_max;
 };
 ZN_MUST_USE enum zn_code zn_env_usage(struct zn_env *env, enum zn_which which, struct zn_env_usage *ret_usage, struct zn_err *err);
+
+/* After ZN_EFULL, with no write transaction running: take the size that others gave the file since, or grow it by half when the
+ * options say so. true: there is more room, try again. */
+bool zn_env_grow(struct zn_env *env, enum zn_which which);
+/* A thread waits inside for a foreign writer that does not end: zn_env_close() then leaves everything as it is, for the process is
+ * about to exit. */
+void zn_env_abandon(struct zn_env *env);

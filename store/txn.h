@@ -31,6 +31,10 @@ struct zn_txn {
 	enum zn_which which;
 	enum zn_txn_mode mode;
 	struct zn_stamp now;	/* write: the clock, read after the lock was had (writer checklist 3) */
+	/* private to txn.c and dbi.c */
+	struct zn_txn *parent;
+	unsigned depth;		/* 1, a child 2, … */
+	unsigned generation;	/* of the tables opened for reading */
 };
 
 ZN_MUST_USE enum zn_code zn_txn_begin(struct zn_txn *txn, struct zn_env *env, enum zn_which which, enum zn_txn_mode mode,
@@ -78,14 +82,17 @@ ZN_MUST_USE enum zn_code zn_cursor_seek(struct zn_cursor *cursor, struct zn_view
 ZN_MUST_USE enum zn_code zn_cursor_next(struct zn_cursor *cursor);
 void zn_cursor_close(struct zn_cursor *cursor);
 
-/* What sync needs: all replicated DBIs of an env, by name. docs/format.md; names that begin with _sync are left out. */
+/* What sync needs: all replicated DBIs of an env, by name. docs/format.md; names that begin with _sync are left out. A DBI that this
+ * process has not met before cannot be opened in a running read transaction: that one is begun again, so call these two first,
+ * before anything is borrowed from it. */
 struct zn_dbi_info {
 	char name[64];
 	unsigned flags;		/* persistent LMDB flags; 0 for all of PowerDNS's */
 	unsigned handle;	/* for the _any functions */
 };
 ZN_MUST_USE enum zn_code zn_txn_dbis(struct zn_txn *txn, struct zn_dbi_info **ret_list, size_t *ret_count, struct zn_err *err);
-/* Opens, or in a write transaction creates (flags 0), a DBI by name. ZN_EFORMAT: DUPSORT or not to be replicated. */
+/* Opens, or in a write transaction creates (flags 0), a DBI by name. ZN_ENOTFOUND without a sentence: not there. ZN_EFORMAT: DUPSORT
+ * or not to be replicated. */
 ZN_MUST_USE enum zn_code zn_txn_dbi(struct zn_txn *txn, const char *name, struct zn_dbi_info *ret_info, struct zn_err *err);
 ZN_MUST_USE enum zn_code zn_txn_get_any(struct zn_txn *txn, unsigned handle, struct zn_view key, struct zn_view *ret_value, struct zn_err *err);
 ZN_MUST_USE enum zn_code zn_txn_put_any(struct zn_txn *txn, unsigned handle, struct zn_view key, struct zn_stamp stamp, uint8_t flags,

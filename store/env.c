@@ -1,0 +1,158 @@
+#include "store/mdb.h"
+
+#include <errno.h>
+
+const char *zn_env_path(const struct zn_env *env)
+{
+	return env->files[ZN_MAIN].path;
+}
+
+bool zn_env_read_only(const struct zn_env *env)
+{
+	return env->read_only;
+}
+
+uint32_t zn_env_schema(const struct zn_env *env)
+{
+	return atomic_load(&env->schema);
+}
+
+const uint8_t *zn_env_uuid(const struct zn_env *env)
+{
+	return env->uuid;
+}
+
+static void file_info(struct zn_file *file, MDB_envinfo *ret_info)
+{
+	zn_file_enter(file);
+	mdb_env_info(file->reading, ret_info);
+	zn_file_leave(file);
+}
+
+uint64_t zn_env_last_txnid(struct zn_env *env, enum zn_which which)
+{
+	MDB_envinfo info;
+
+	file_info(&env->files[which], &info);
+	return info.me_last_txnid;
+}
+
+enum zn_code zn_env_usage(struct zn_env *env, enum zn_which which, struct zn_env_usage *ret_usage, struct zn_err *err)
+{
+	struct zn_file *file = &env->files[which];
+	MDB_envinfo info;
+	MDB_stat stat;
+
+	file_info(file, &info);
+	int rc = mdb_env_stat(file->reading, &stat);
+	if (rc)
+		return zn_mdb_fail(err, rc, file, "read its size");
+	*ret_usage = (struct zn_env_usage){
+		.map_size = info.me_mapsize,
+		.used = ((uint64_t)info.me_last_pgno + 1) * stat.ms_psize,
+		.last_txnid = info.me_last_txnid,
+		.readers = info.me_numreaders,
+		.readers_max = info.me_maxreaders,
+	};
+	return ZN_OK;
+}
+
+bool zn_env_grow(struct zn_env *env, enum zn_which which)
+{
+	struct zn_file *file = &env->files[which];
+	MDB_envinfo before, after;
+	bool grown;
+
+	if (!file->writing)
+		return false;
+	pthread_mutex_lock(&file->writer);
+	mdb_env_info(file->writing, &before);
+	int rc = mdb_env_set_mapsize(file->writing, 0);
+	mdb_env_info(file->writing, &after);
+	grown = !rc && after.me_mapsize > before.me_mapsize;
+	if (!grown && env->grow) {
+		rc = mdb_env_set_mapsize(file->writing, before.me_mapsize + before.me_mapsize / 2);
+		grown = !rc;
+	} else if (!rc && after.me_mapsize < before.me_mapsize) {
+		/* Grown by us, not recorded yet: nothing was committed since. */
+		rc = mdb_env_set_mapsize(file->writing, before.me_mapsize);
+	}
+	pthread_mutex_unlock(&file->writer);
+	return grown;
+}
+
+void zn_env_abandon(struct zn_env *env)
+{
+	atomic_store(&env->abandoned, true);
+}
+
+static void file_close(struct zn_file *file)
+{
+	if (file->reading)
+		mdb_env_close(file->reading);
+	if (file->writing)
+		mdb_env_close(file->writing);
+	pthread_mutex_destroy(&file->gate);
+	pthread_cond_destroy(&file->empty);
+	pthread_mutex_destroy(&file->writer);
+	pthread_mutex_destroy(&file->opening);
+	free(file->path);
+}
+
+void zn_env_close(struct zn_env *env)
+{
+	if (!env || atomic_load(&env->abandoned))
+		return;
+	file_close(&env->files[ZN_MAIN]);
+	file_close(&env->files[ZN_RECORDS]);
+	if (env->lock_fd >= 0)
+		close(env->lock_fd);
+	free(env);
+}
+
+static uint64_t map_megabytes(const struct zn_file *file)
+{
+	MDB_envinfo info = {0};
+
+	mdb_env_info(file->writing ? file->writing : file->reading, &info);
+	return info.me_mapsize >> 20;
+}
+
+enum zn_code zn_mdb_fail(struct zn_err *err, int rc, const struct zn_file *file, const char *doing)
+{
+	switch (rc) {
+	case MDB_MAP_FULL:
+		return zn_fail(err, ZN_EFULL, "%s: %s: the map of %llu MB is full; raise lmdb-map-size in PowerDNS and restart it, then mount "
+			"with map-size= the same number of MB and grow=on", file->path, doing, (unsigned long long)map_megabytes(file));
+	case MDB_READERS_FULL:
+		return zn_fail(err, ZN_EBUSY, "%s: %s: all reader slots of %s-lock are taken; end processes that hang while they read the "
+			"database, or stop all that use it and remove that file", file->path, doing, file->path);
+	case MDB_MAP_RESIZED:
+		return zn_fail(err, ZN_EBUSY, "%s: %s: another process keeps growing the file", file->path, doing);
+	case MDB_CORRUPTED:
+	case MDB_PAGE_NOTFOUND:
+	case MDB_PANIC:
+		return zn_fail(err, ZN_ECORRUPT, "%s: %s: the database is damaged (%s); restore it from a backup", file->path, doing,
+			mdb_strerror(rc));
+	case MDB_INVALID:
+		return zn_fail(err, ZN_EFORMAT, "%s: not an LMDB file; db= must name PowerDNS's lmdb-filename", file->path);
+	case MDB_VERSION_MISMATCH:
+		return zn_fail(err, ZN_EFORMAT, "%s: written by, or in use by a process with, another version of LMDB than ours (%s); use 0.9 for both",
+			file->path, mdb_version(NULL, NULL, NULL));
+	case MDB_INCOMPATIBLE:
+	case MDB_BAD_DBI:
+		return zn_fail(err, ZN_EFORMAT, "%s: %s: an entry that is no table of PowerDNS; db= must name PowerDNS's lmdb-filename",
+			file->path, doing);
+	case MDB_DBS_FULL:
+		return zn_fail(err, ZN_ETOOBIG, "%s: %s: more than %d tables", file->path, doing, ZN_MAX_DBS);
+	case EAGAIN:
+		return zn_fail(err, ZN_EBUSY, "%s: %s: another process of the same number (%d) in another PID namespace uses the database; "
+			"let both share one PID namespace", file->path, doing, (int)getpid());
+	case EINVAL:
+		return zn_fail(err, ZN_EINVAL, "%s: %s: not possible now", file->path, doing);
+	default:
+		if (rc > 0)
+			return zn_fail_errno(err, rc, "%s: %s", file->path, doing);
+		return zn_fail(err, ZN_ECORRUPT, "%s: %s: %s", file->path, doing, mdb_strerror(rc));
+	}
+}
