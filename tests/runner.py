@@ -117,7 +117,7 @@ def programs(builds):
             for variant, build in builds.items():
                 if variant == "asan" and "plain-only" in needs or variant == "tsan" and "tsan" not in needs:
                     continue
-                environment = {"ZONEFS": binary(build), "ZONEFS_BUILD": str(ROOT / build), **sanitizer_environment(variant)}
+                environment = {"ZONEFS": binary(build), "ZONEFS_BUILD": str(ROOT / build), "ZONEFS_VARIANT": variant, **sanitizer_environment(variant)}
                 found.append(Program(f"{mark[variant]}{kind}/{path.stem}",
                                      [*prefix(variant), "/usr/bin/python3", "-B", str(path)], environment,
                                      timeout * SLOWER[variant], alone="alone" in needs))
