@@ -1,6 +1,7 @@
 /* store/entries.h - rows as sync sees them: DBI, key, stamp, flags, payload; nothing of DNS but what replication must know of each.
  * replication.md 2, 3; lightning-stream.md 3. */
 #pragma once
+#include "store/dns/name.h"
 #include "store/txn.h"
 
 struct zn_entry {
@@ -17,6 +18,9 @@ struct zn_entry_role {
 	bool local;		/* pdns and _sync rows: never merged */
 };
 void zn_entry_role(const char *dbi, struct zn_view key, struct zn_view payload, struct zn_entry_role *ret_role);
+/* Metadata and keys belong to a zone by its name, not by an id: the name and variant a live payload carries. false: another DBI, or damaged. */
+#define ZN_ENTRY_VARIANT_MAX 64
+bool zn_entry_zone(const char *dbi, struct zn_view payload, struct zn_name *ret_name, char variant[static ZN_ENTRY_VARIANT_MAX]);
 /* Two DomainInfo payloads that differ in last_check and notified_serial alone are the same to a person. */
 bool zn_entry_same_but_churn(const char *dbi, struct zn_view a, struct zn_view b);
 
