@@ -25,5 +25,8 @@ ZN_MUST_USE enum zn_code zn_watch_start(struct zn_env *env, struct zn_watch **re
 void zn_watch_stop(struct zn_watch *watch);
 /* Before the first change; listeners stay until the watch stops. */
 void zn_watch_listen(struct zn_watch *watch, zn_listener *listener, void *context);
-/* An own commit, told by who made it, on the commit thread right after the commit. */
+/* An own commit, told by who made it, on the commit thread right after the commit; with no ids when it concerns no zone, so that nobody
+ * searches for what it changed. */
 void zn_watch_tell(struct zn_watch *watch, const struct zn_change *change);
+/* The last transaction of an env up to which every change has been told to the listeners. */
+uint64_t zn_watch_seen(struct zn_watch *watch, enum zn_which which);

@@ -1,0 +1,251 @@
+#include "store/watch.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "store/base/clock.h"
+#include "store/changes.h"
+
+#define LISTENERS_MAX 8
+#define OWN_MAX 64			/* own commits told ahead of a foreign one that is still searched for */
+#define SETTLE_MS 2			/* a commit writes several times; own ones are told meanwhile */
+#define LOOK_EVERY_MS 1000		/* where inotify is silent: network file systems, an event lost */
+#define BUDGET_SHARE 20			/* one part in so many of the time may go into searching: 5 % */
+#define BUDGET_MAX (ZN_NS_PER_S)	/* what may be spent at once after a quiet time */
+
+struct zn_watch {
+	struct zn_env *env;
+	pthread_t thread;
+	int inotify, stop;		/* descriptors */
+	pthread_mutex_t lock;		/* guards what follows */
+	struct {
+		zn_listener *call;
+		void *context;
+	} listeners[LISTENERS_MAX];
+	size_t listener_count;
+	uint64_t seen[2];		/* by enum zn_which: all changes up to it are told */
+	uint64_t own[2][OWN_MAX];	/* own commits above seen, told already */
+	size_t own_count[2];
+	/* the thread's alone */
+	uint64_t budget, budget_at;	/* ns of CPU that may be spent on searching, as of zn_clock_mono() */
+};
+
+static void call_listeners(struct zn_watch *watch, const struct zn_change *change)
+{
+	pthread_mutex_lock(&watch->lock);
+	size_t count = watch->listener_count;
+	pthread_mutex_unlock(&watch->lock);
+	/* The list only grows, and entries never change. */
+	for (size_t i = 0; i < count; i++)
+		watch->listeners[i].call(watch->listeners[i].context, change);
+}
+
+/* Own commits that follow on what was seen are seen. Under the lock. */
+static void advance(struct zn_watch *watch, enum zn_which which)
+{
+	size_t kept = 0;
+	bool moved;
+
+	do {
+		moved = false;
+		for (size_t i = 0; i < watch->own_count[which]; i++)
+			if (watch->own[which][i] == watch->seen[which] + 1) {
+				watch->seen[which]++;
+				moved = true;
+			}
+	} while (moved);
+	for (size_t i = 0; i < watch->own_count[which]; i++)
+		if (watch->own[which][i] > watch->seen[which])
+			watch->own[which][kept++] = watch->own[which][i];
+	watch->own_count[which] = kept;
+}
+
+void zn_watch_tell(struct zn_watch *watch, const struct zn_change *change)
+{
+	pthread_mutex_lock(&watch->lock);
+	for (int which = ZN_MAIN; which <= ZN_RECORDS; which++) {
+		uint64_t txnid = change->txnid[which];
+		if (txnid <= watch->seen[which])
+			continue;
+		/* One too many is searched for like a foreign one, and told twice. */
+		if (watch->own_count[which] < OWN_MAX)
+			watch->own[which][watch->own_count[which]++] = txnid;
+		advance(watch, (enum zn_which)which);
+	}
+	pthread_mutex_unlock(&watch->lock);
+	call_listeners(watch, change);
+}
+
+uint64_t zn_watch_seen(struct zn_watch *watch, enum zn_which which)
+{
+	pthread_mutex_lock(&watch->lock);
+	uint64_t seen = watch->seen[which];
+	pthread_mutex_unlock(&watch->lock);
+	return seen;
+}
+
+void zn_watch_listen(struct zn_watch *watch, zn_listener *listener, void *context)
+{
+	pthread_mutex_lock(&watch->lock);
+	if (watch->listener_count < LISTENERS_MAX) {
+		watch->listeners[watch->listener_count].call = listener;
+		watch->listeners[watch->listener_count].context = context;
+		watch->listener_count++;
+	}
+	pthread_mutex_unlock(&watch->lock);
+}
+
+static uint64_t thread_cpu(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return zn_stamp_from_timespec(t).ns;
+}
+
+static void search(struct zn_watch *watch, enum zn_which which)
+{
+	uint64_t own[OWN_MAX];
+	struct zn_changes changes = {0};
+
+	pthread_mutex_lock(&watch->lock);
+	uint64_t since = watch->seen[which];
+	size_t own_count = watch->own_count[which];
+	memcpy(own, watch->own[which], own_count * sizeof *own);
+	pthread_mutex_unlock(&watch->lock);
+	if (zn_changes_since(watch->env, which, since, own, own_count, &changes, NULL) != ZN_OK)
+		return; /* the next look tries again */
+
+	struct zn_change change = {.origin = ZN_FOREIGN, .all = changes.all, .ids = changes.ids, .count = changes.count};
+	change.txnid[which] = changes.txnid;
+	/* First the listeners, then `seen`: who trusts it has heard everything up to it. */
+	if (change.all || change.count)
+		call_listeners(watch, &change);
+	pthread_mutex_lock(&watch->lock);
+	if (changes.txnid > watch->seen[which] || changes.txnid < since)
+		watch->seen[which] = changes.txnid;
+	advance(watch, which);
+	pthread_mutex_unlock(&watch->lock);
+	zn_changes_release(&changes);
+}
+
+/* Search both envs where somebody else has committed, as far as the budget allows. Returns how long to wait before looking again, in ms. */
+static int look(struct zn_watch *watch)
+{
+	uint64_t now = zn_clock_mono();
+
+	watch->budget += (now - watch->budget_at) / BUDGET_SHARE;
+	if (watch->budget > BUDGET_MAX)
+		watch->budget = BUDGET_MAX;
+	watch->budget_at = now;
+	for (int which = ZN_MAIN; which <= ZN_RECORDS; which++) {
+		uint64_t last = zn_env_last_txnid(watch->env, (enum zn_which)which);
+		if (last == zn_watch_seen(watch, (enum zn_which)which))
+			continue;
+		if (!watch->budget)
+			return 100;
+		uint64_t begin = thread_cpu();
+		search(watch, (enum zn_which)which);
+		uint64_t spent = thread_cpu() - begin;
+		watch->budget -= spent < watch->budget ? spent : watch->budget;
+	}
+	return LOOK_EVERY_MS;
+}
+
+static void drain(int inotify)
+{
+	char events[4096];
+
+	while (read(inotify, events, sizeof events) > 0)
+		;
+}
+
+static void *run(void *context)
+{
+	struct zn_watch *watch = context;
+	int wait = 0;
+
+	for (;;) {
+		struct pollfd fds[] = {{.fd = watch->stop, .events = POLLIN}, {.fd = watch->inotify, .events = POLLIN}};
+		int ready = poll(fds, 2, wait);
+		if (ready < 0 && errno != EINTR)
+			return NULL;
+		if (fds[0].revents)
+			return NULL;
+		if (ready > 0 && fds[1].revents) {
+			if (poll(fds, 1, SETTLE_MS) > 0)
+				return NULL;
+			drain(watch->inotify);
+		}
+		wait = look(watch);
+	}
+}
+
+static enum zn_code watch_files(struct zn_watch *watch, struct zn_err *err)
+{
+	const char *path = zn_env_path(watch->env);
+	struct zn_buf records = ZN_BUF_INIT(4096);
+
+	zn_buf_addf(&records, "%s-0", path);
+	enum zn_code code = zn_buf_check(&records, path, err);
+	if (!code && (inotify_add_watch(watch->inotify, path, IN_MODIFY) < 0 ||
+			inotify_add_watch(watch->inotify, zn_buf_str(&records), IN_MODIFY) < 0))
+		code = zn_fail_errno(err, errno, "%s: watch for changes", path);
+	zn_buf_release(&records);
+	return code;
+}
+
+enum zn_code zn_watch_start(struct zn_env *env, struct zn_watch **ret_watch, struct zn_err *err)
+{
+	struct zn_watch *watch = calloc(1, sizeof *watch);
+
+	if (!watch)
+		return zn_fail(err, ZN_ENOMEM, "watch: out of memory");
+	watch->env = env;
+	watch->budget = BUDGET_MAX;
+	watch->budget_at = zn_clock_mono();
+	watch->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	watch->stop = eventfd(0, EFD_CLOEXEC);
+	pthread_mutex_init(&watch->lock, NULL);
+	enum zn_code code = ZN_OK;
+	if (watch->inotify < 0 || watch->stop < 0)
+		code = zn_fail_errno(err, errno, "watch for changes");
+	if (!code)
+		code = watch_files(watch, err);
+	for (int which = ZN_MAIN; which <= ZN_RECORDS; which++)
+		watch->seen[which] = zn_env_last_txnid(env, (enum zn_which)which);
+	if (!code) {
+		int failed = pthread_create(&watch->thread, NULL, run, watch);
+		if (failed)
+			code = zn_fail_errno(err, failed, "watch for changes");
+	}
+	if (!code) {
+		*ret_watch = watch;
+		return ZN_OK;
+	}
+	if (watch->inotify >= 0)
+		close(watch->inotify);
+	if (watch->stop >= 0)
+		close(watch->stop);
+	pthread_mutex_destroy(&watch->lock);
+	free(watch);
+	return code;
+}
+
+void zn_watch_stop(struct zn_watch *watch)
+{
+	uint64_t one = 1;
+
+	while (write(watch->stop, &one, sizeof one) < 0 && errno == EINTR)
+		;
+	pthread_join(watch->thread, NULL);
+	close(watch->inotify);
+	close(watch->stop);
+	pthread_mutex_destroy(&watch->lock);
+	free(watch);
+}
