@@ -17,11 +17,13 @@ struct zn_saver_options {
 	bool keep_text, strict, presigned_refused, read_only;
 	unsigned guard_records_percent, guard_records_min;	/* 50, 20; percent 0: off */
 	unsigned guard_zones_percent, guard_zones_min;		/* 30, 10 within 60 s */
-	uint64_t lock_wait;		/* ns; 10 s; rename 2 s */
-	const char *spool;		/* directory DB-spool/ for refused texts */
+	uint64_t lock_wait;		/* ns; 10 s; a rename waits 2 s at most; 0: for ever */
+	uint32_t site;			/* names this boot in texts (replication.md, Words); 0: drawn at start */
+	const char *spool;		/* directory DB-spool/ for refused texts; borrowed until the saver stops */
 };
 struct zn_saver;
 struct zn_events;
+struct zn_refused;
 ZN_MUST_USE enum zn_code zn_saver_start(struct zn_env *env, struct zn_local *local, struct zn_commit *commit, struct zn_watch *watch,
 	struct zn_loader *loader, struct zn_events *events, const struct zn_saver_options *options, struct zn_saver **ret_saver, struct zn_err *err);
 /* Waits for what is on its way, as long as `deadline` (zn_clock_mono()). */
@@ -33,7 +35,8 @@ struct zn_actor {
 	int32_t pid;			/* 0: not visible */
 	char program[32];
 };
-/* What the writer last read or wrote of this zone (rule 23). known false: nothing (a new file). */
+/* What the writer last read or wrote of this zone, where that is certain: a handle that was opened on the text and changes it in place. known false: nobody
+ * knows what it started from (O_TRUNC, a rename, a new file); then rule 23 goes by the serial in the text and by who saved last. */
 struct zn_basis {
 	bool known;
 	uint32_t serial;
@@ -56,23 +59,32 @@ struct zn_save {
 	struct zn_basis basis;
 	struct zn_actor actor;
 	enum zn_save_way way;
-	bool validate_only;		/* judge it (and keep a refused text), commit nothing */
+	bool validate_only;		/* judge it (and keep a refused text), commit nothing; the work is kept for the save that follows */
+	bool ahead;			/* with validate_only, rule 25a: what is wrong is neither kept nor told, only answered */
 	void (*done)(struct zn_save *save, const struct zn_save_result *result);	/* once, on another thread or from submit; must not block */
 };
 void zn_saver_submit(struct zn_saver *saver, struct zn_save *save);
-/* Withdraw when still waiting (an interrupted closer): true, done() is not called. */
+/* Withdraw when still waiting (an interrupted closer): true, done() is not called and nothing was kept. false: done() comes, with ZN_EINTR where that was still
+ * possible. May be called at any time; a save that is not on its way (any more) is no mistake. */
 bool zn_saver_withdraw(struct zn_saver *saver, struct zn_save *save);
 /* Submit and wait: commands. */
 void zn_saver_run(struct zn_saver *saver, struct zn_save *save, struct zn_save_result *ret_result);
 
-/* Bury a zone: DELETE by grace running out, `zonefs rm`, unmount. The guard was asked before (zn_saver_may_vacate). */
+/* Bury a zone: grace ran out, `zonefs rm`, unmount. The guard was asked before (zn_saver_may_vacate). Waits for the commit: never on a FUSE worker. ZN_ENOTFOUND
+ * without a sentence: it is gone already. */
 ZN_MUST_USE enum zn_code zn_saver_bury(struct zn_saver *saver, const struct zn_zone_id *zone, const struct zn_actor *actor, struct zn_err *err);
 /* Rule 11, details.md 19: another name may be vacated now; ZN_EGUARD with a sentence that says how to allow it. Counts it. `returned` takes one back. */
 ZN_MUST_USE enum zn_code zn_saver_may_vacate(struct zn_saver *saver, const struct zn_zone_id *zone, struct zn_err *err);
 void zn_saver_returned(struct zn_saver *saver, const struct zn_zone_id *zone);
 /* .zonefs/allow: lets the next save or deletion past the guard, once. */
 void zn_saver_allow(struct zn_saver *saver);
-/* mtime given by utimens on a committed zone, without new text. */
-ZN_MUST_USE enum zn_code zn_saver_set_mtime(struct zn_saver *saver, const struct zn_zone_id *zone, struct zn_stamp mtime, struct zn_err *err);
-/* A writer was killed half-way (rule 5), or nobody could hear (details 17): keep the text, change nothing. */
+/* Findings of the last good save, as `zonefs check` prints them. ZN_ENOTFOUND: none. */
+ZN_MUST_USE enum zn_code zn_saver_warnings(struct zn_saver *saver, const struct zn_zone_id *zone, struct zn_buf *out, struct zn_err *err);
+/* mtime given by utimens on a committed zone, without new text: a write of its own, so nobody waits for it here. done: once, on another thread or from this
+ * call; must not block. */
+void zn_saver_set_mtime(struct zn_saver *saver, const struct zn_zone_id *zone, struct zn_stamp mtime,
+	void (*done)(void *context, enum zn_code code, const struct zn_err *err), void *context);
+/* A writer was killed half-way (rule 5), or was interrupted: keep the text, change nothing. Does file I/O. */
 void zn_saver_keep_refused(struct zn_saver *saver, const struct zn_zone_id *zone, struct zn_view text, const struct zn_actor *actor, const char *reason);
+/* Refused texts, for .zonefs/rejected and status; the saver's own. */
+struct zn_refused *zn_saver_refused(struct zn_saver *saver);

@@ -1,0 +1,265 @@
+/* fs/save/vacate.c - what else is written for a user: zones buried, times set; and the guard of both saves and deletions. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "fs/save/events.h"
+#include "fs/save/refuse.h"
+#include "fs/save/task.h"
+#include "fs/save/zoneid.h"
+#include "store/base/log.h"
+
+#define DUPLICATES_MAX 16 /* live zones of one name that go together; more go with the next deletion */
+
+/* --- burying --- */
+
+struct burial {
+	struct zn_job job; /* first */
+	const struct zn_zone_id *zone;
+	uint32_t ids[DUPLICATES_MAX];
+	size_t count;
+	uint64_t txnid[2];
+};
+
+/* Main first, so that no server sees the zone in the list without its records; the intent makes sure that the records follow. */
+static enum zn_code bury_in_list(struct burial *burial, struct zn_txn *main, struct zn_err *err)
+{
+	struct zn_zone_info info;
+
+	enum zn_code code = zn_zones_find(main, burial->zone, &info, err);
+	if (code != ZN_OK)
+		return code;
+	if (zn_kind_read_only(info.kind))
+		return zn_fail(err, ZN_EACCES, "a %s zone: its primary owns it", zn_kind_text(info.kind));
+	code = zn_zones_intend(main, ZN_INTENT_BURY, info.id, burial->zone, info.kind, err);
+	if (code == ZN_OK)
+		code = zn_zones_bury(main, info.id, err);
+	burial->ids[burial->count++] = info.id;
+	return code;
+}
+
+/* Duplicates go along, or one of them would be the zone from then on. */
+static enum zn_code run_burial(struct zn_job *job, struct zn_txn *txn, struct zn_err *err)
+{
+	struct burial *burial = (struct burial *)job;
+	enum zn_code code = ZN_OK;
+
+	burial->txnid[txn->which] = zn_txn_id(txn);
+	if (txn->which == ZN_RECORDS) {
+		for (size_t i = 0; code == ZN_OK && i < burial->count; i++)
+			code = zn_records_bury(txn, burial->ids[i], err);
+		return code;
+	}
+	burial->count = 0;
+	while (code == ZN_OK && burial->count < DUPLICATES_MAX)
+		code = bury_in_list(burial, txn, err);
+	return code == ZN_ENOTFOUND && burial->count ? ZN_OK : code;
+}
+
+enum zn_code zn_saver_bury(struct zn_saver *saver, const struct zn_zone_id *zone, const struct zn_actor *actor, struct zn_err *err)
+{
+	uint64_t wait = saver->options.lock_wait;
+	struct burial burial = {
+		.job = {.class = ZN_JOB_SAVE, .order = ZN_JOB_MAIN_RECORDS, .deadline = wait ? zn_clock_mono() + wait : 0, .run = run_burial},
+		.zone = zone,
+	};
+	char text[ZN_ZONE_TEXT_MAX];
+
+	zn_zone_text(zone, text);
+	if (saver->options.read_only)
+		return zn_fail(err, ZN_EROFS, "mounted read-only");
+	enum zn_code code = zn_commit_run(saver->commit, &burial.job, err);
+	if (code != ZN_OK)
+		return code == ZN_ENOTFOUND ? code : zn_err_prefix(err, code, "%s: delete", text);
+	for (size_t i = 0; i < burial.count; i++)
+		zn_local_stat_drop(saver->local, burial.ids[i]);
+	zn_watch_tell(saver->watch, &(struct zn_change){
+		.origin = ZN_OWN_SAVE, .ids = burial.ids, .count = burial.count, .txnid = {burial.txnid[0], burial.txnid[1]},
+	});
+	zn_refused_clear(saver->refused, zone);
+	zn_forget_warnings(saver, zone);
+	ZN_AUTO(zn_buf_release) struct zn_buf members = ZN_BUF_INIT(4096);
+	zn_actor_members(actor, &members);
+	zn_events_post(saver->events, "delete", text, zn_buf_str(&members));
+	return ZN_OK;
+}
+
+/* --- times --- */
+
+struct timing {
+	struct zn_job job; /* first */
+	struct zn_saver *saver;
+	struct zn_zone_id zone;
+	struct zn_stamp mtime;
+	void (*done)(void *context, enum zn_code code, const struct zn_err *err);
+	void *context;
+	struct zn_zone_info info;
+	uint64_t txnid;
+	bool written;
+};
+
+static enum zn_code find_zone(struct timing *timing, struct zn_err *err)
+{
+	ZN_AUTO(zn_txn_end) struct zn_txn main = {0};
+
+	enum zn_code code = zn_txn_begin(&main, timing->saver->env, ZN_MAIN, ZN_TXN_READ, err);
+	if (code == ZN_OK)
+		code = zn_zones_find(&main, &timing->zone, &timing->info, err);
+	return code;
+}
+
+/* The time lives in the head of the text and counts while the head fits the rows (details.md 9). Where it does not fit, pieces behind it are stale: they must not
+ * come back to life with it. */
+static enum zn_code run_timing(struct zn_job *job, struct zn_txn *records, struct zn_err *err)
+{
+	struct timing *timing = (struct timing *)job;
+	struct zn_text_head head = {0};
+	struct zn_stamp stamp;
+	struct zn_digest digest;
+
+	timing->written = false;
+	timing->txnid = zn_txn_id(records);
+	enum zn_code code = find_zone(timing, err);
+	if (code != ZN_OK)
+		return code;
+	code = zn_records_digest(records, timing->info.id, &timing->zone.name, &digest, NULL, err);
+	if (code != ZN_OK)
+		return code;
+	code = zn_text_head_get(records, timing->info.id, &head, &stamp, err);
+	if (code == ZN_OK && zn_digest_equal(head.digest, digest)) {
+		if (head.mtime.ns == timing->mtime.ns)
+			return ZN_OK;
+	} else {
+		code = zn_text_bury_all(records, timing->info.id, err);
+		head = (struct zn_text_head){
+			.digest = digest, .site = timing->saver->options.site, .counter = atomic_fetch_add(&timing->saver->counter, 1),
+		};
+		if (code != ZN_OK)
+			return code;
+	}
+	head.mtime = timing->mtime;
+	timing->written = true;
+	return zn_text_head_put(records, timing->info.id, &head, err);
+}
+
+static void timing_done(struct zn_job *job, enum zn_code code, const struct zn_err *err)
+{
+	struct timing *timing = (struct timing *)job;
+	struct zn_saver *saver = timing->saver;
+	struct zn_zone_stat stat;
+
+	if (code == ZN_OK && timing->written) {
+		if (zn_local_stat_get(saver->local, &timing->info, &stat) == ZN_OK && stat.known) {
+			stat.mtime = timing->mtime;
+			zn_local_stat_put(saver->local, &timing->info, &stat);
+		}
+		zn_watch_tell(saver->watch, &(struct zn_change){
+			.origin = ZN_OWN_SAVE, .ids = &timing->info.id, .count = 1, .txnid = {[ZN_RECORDS] = timing->txnid},
+		});
+	}
+	timing->done(timing->context, code, err);
+	free(timing);
+}
+
+void zn_saver_set_mtime(struct zn_saver *saver, const struct zn_zone_id *zone, struct zn_stamp mtime,
+	void (*done)(void *context, enum zn_code code, const struct zn_err *err), void *context)
+{
+	struct zn_err err = {0};
+	uint64_t wait = saver->options.lock_wait;
+
+	if (saver->options.read_only) {
+		done(context, zn_fail(&err, ZN_EROFS, "mounted read-only"), &err);
+		return;
+	}
+	if (!saver->options.keep_text) { /* nothing of ours in the records env: there is no place for it */
+		done(context, ZN_OK, &err);
+		return;
+	}
+	struct timing *timing = calloc(1, sizeof *timing);
+	if (!timing) {
+		done(context, zn_fail(&err, ZN_ENOMEM, "out of memory"), &err);
+		return;
+	}
+	*timing = (struct timing){
+		.job = {.class = ZN_JOB_SAVE, .order = ZN_JOB_RECORDS, .deadline = wait ? zn_clock_mono() + wait : 0, .run = run_timing, .done = timing_done},
+		.saver = saver, .zone = *zone, .mtime = mtime, .done = done, .context = context,
+	};
+	zn_commit_submit(saver->commit, &timing->job);
+}
+
+/* --- the guard --- */
+
+static bool is_live(struct zn_txn *main, const struct zn_zone_id *zone)
+{
+	struct zn_zone_info info;
+
+	return zn_zones_find(main, zone, &info, NULL) == ZN_OK;
+}
+
+static enum zn_code count_zones(void *context, const struct zn_vacated *list, size_t list_count, uint64_t enough, uint64_t *ret_count)
+{
+	struct zn_saver *saver = context;
+	ZN_AUTO(zn_txn_end) struct zn_txn main = {0};
+	struct zn_index_key at = {0};
+	struct zn_zone_info info;
+	uint64_t count = 0;
+
+	enum zn_code code = zn_txn_begin(&main, saver->env, ZN_MAIN, ZN_TXN_READ, NULL);
+	while (code == ZN_OK && count < enough) {
+		code = zn_zones_next(&main, &at, &info, NULL);
+		count += code == ZN_OK;
+	}
+	if (code != ZN_OK && code != ZN_ENOTFOUND)
+		return code;
+	for (size_t i = 0; i < list_count && count < enough; i++)
+		count += !is_live(&main, &list[i].zone);
+	*ret_count = count;
+	return ZN_OK;
+}
+
+enum zn_code zn_saver_may_vacate(struct zn_saver *saver, const struct zn_zone_id *zone, struct zn_err *err)
+{
+	ZN_AUTO(zn_buf_release) struct zn_buf members = ZN_BUF_INIT(4096);
+	char text[ZN_ZONE_TEXT_MAX];
+	struct zn_err reason = {0};
+
+	if (saver->options.read_only)
+		return zn_fail(err, ZN_EROFS, "mounted read-only");
+	enum zn_code code = zn_guard_vacate(saver->guard, zone, zn_clock_mono(), count_zones, saver, &reason);
+	if (err)
+		*err = reason;
+	if (code != ZN_EGUARD)
+		return code;
+	zn_zone_text(zone, text);
+	zn_warning("%s: not deleted: %s", text, reason.text);
+	zn_buf_add_str(&members, ",\"reason\":");
+	zn_json_string(&members, zn_view_str(reason.text));
+	zn_events_post(saver->events, "guard", text, zn_buf_str(&members));
+	return code;
+}
+
+void zn_saver_returned(struct zn_saver *saver, const struct zn_zone_id *zone)
+{
+	zn_guard_returned(saver->guard, zone);
+}
+
+void zn_saver_allow(struct zn_saver *saver)
+{
+	zn_guard_allow(saver->guard);
+	zn_events_post(saver->events, "allow", NULL, "");
+}
+
+/* --- texts nobody could be told of --- */
+
+void zn_saver_keep_refused(struct zn_saver *saver, const struct zn_zone_id *zone, struct zn_view text, const struct zn_actor *actor, const char *reason)
+{
+	struct zn_err err = {0};
+	struct zn_refusal refusal = {.zone = zone, .text = text, .actor = actor, .code = ZN_EINTR, .err = &err};
+
+	(void)zn_fail(&err, ZN_EINTR, "%s", reason);
+	zn_refuse(saver, &refusal);
+}
+
+struct zn_refused *zn_saver_refused(struct zn_saver *saver)
+{
+	return saver->refused;
+}
