@@ -306,9 +306,7 @@ enum zn_code zn_txn_put_raw(struct zn_txn *txn, enum zn_dbi dbi, struct zn_view 
 	return zn_txn_put_any(txn, index_in(txn, dbi), key, stamp, flags, payload, err);
 }
 
-/* The stamp of a write: docs/format.md, stamps. `old` NULL: it replaces nothing. */
-static struct zn_stamp next_stamp(const struct zn_txn *txn, const struct zn_header *old, enum zn_author author, bool bury,
-	struct zn_stamp after)
+struct zn_stamp zn_txn_stamp(const struct zn_txn *txn, const struct zn_header *old, enum zn_author author, bool bury, struct zn_stamp after)
 {
 	if (author == ZN_USER) {
 		uint64_t least = old ? old->stamp.ns + 1024 : 0;
@@ -335,7 +333,7 @@ static enum zn_code write_row(struct zn_txn *txn, enum zn_dbi dbi, struct zn_vie
 	bool live = there && !zn_header_deleted(&old);
 	if (bury ? !live : live && zn_view_equal(was, payload))
 		return ZN_OK;
-	struct zn_stamp stamp = next_stamp(txn, there ? &old : NULL, author, bury, after);
+	struct zn_stamp stamp = zn_txn_stamp(txn, there ? &old : NULL, author, bury, after);
 	code = zn_txn_put_raw(txn, dbi, key, stamp, bury ? ZN_HEADER_DELETED : 0, payload, err);
 	*ret_written = !code;
 	return code;
@@ -414,4 +412,33 @@ void zn_cursor_close(struct zn_cursor *cursor)
 	if (cursor->mdb)
 		mdb_cursor_close(cursor->mdb);
 	cursor->mdb = NULL;
+}
+
+enum zn_code zn_cursor_open_writing(struct zn_cursor *cursor, struct zn_txn *txn, enum zn_dbi dbi, struct zn_err *err)
+{
+	MDB_dbi handle;
+
+	assert(txn->mode == ZN_TXN_WRITE);
+	*cursor = (struct zn_cursor){0};
+	enum zn_code code = zn_dbi_handle(txn, index_in(txn, dbi), true, &handle, err);
+	if (code)
+		return code;
+	int rc = mdb_cursor_open(txn->mdb, handle, &cursor->mdb);
+	return rc ? zn_mdb_fail(err, rc, file_of(txn), file_of(txn)->tables[zn_dbi_index(dbi)].name) : ZN_OK;
+}
+
+enum zn_code zn_cursor_put(struct zn_cursor *cursor, struct zn_txn *txn, struct zn_view key, struct zn_stamp stamp, uint8_t flags,
+	struct zn_view payload, bool append, struct zn_err *err)
+{
+	struct zn_header header = {.stamp = stamp, .txnid = zn_txn_id(txn), .flags = flags};
+	MDB_val k = zn_mdb_val(key), v = {ZN_HEADER_SIZE + payload.len, NULL};
+
+	assert(key.len > 0 && key.len <= ZN_LMDB_KEY_MAX);
+	int rc = mdb_cursor_put(cursor->mdb, &k, &v, MDB_RESERVE | (append ? MDB_APPEND : 0u));
+	if (rc)
+		return zn_mdb_fail(err, rc, file_of(txn), "put");
+	zn_header_write(v.mv_data, &header);
+	if (payload.len)
+		memcpy((uint8_t *)v.mv_data + ZN_HEADER_SIZE, payload.data, payload.len);
+	return ZN_OK;
 }

@@ -67,6 +67,8 @@ ZN_MUST_USE enum zn_code zn_txn_bury(struct zn_txn *txn, enum zn_dbi dbi, struct
 /* Put with a stamp and flags given (merges; object and index that must share one header). Always writes. */
 ZN_MUST_USE enum zn_code zn_txn_put_raw(struct zn_txn *txn, enum zn_dbi dbi, struct zn_view key, struct zn_stamp stamp,
 	uint8_t flags, struct zn_view payload, struct zn_err *err);
+/* The stamp such a write gets, for who puts by cursor: `old` is the header of the row it replaces (NULL: none). */
+struct zn_stamp zn_txn_stamp(const struct zn_txn *txn, const struct zn_header *old, enum zn_author author, bool bury, struct zn_stamp after);
 /* Physical removal: _sync_zonefs only. */
 ZN_MUST_USE enum zn_code zn_txn_erase(struct zn_txn *txn, enum zn_dbi dbi, struct zn_view key, struct zn_err *err);
 
@@ -81,6 +83,12 @@ ZN_MUST_USE enum zn_code zn_cursor_open(struct zn_cursor *cursor, struct zn_txn 
 ZN_MUST_USE enum zn_code zn_cursor_seek(struct zn_cursor *cursor, struct zn_view key);
 ZN_MUST_USE enum zn_code zn_cursor_next(struct zn_cursor *cursor);
 void zn_cursor_close(struct zn_cursor *cursor);
+/* Walk and write in one go, for many rows in key order: near the cursor a put costs no look-up. The cursor then stands at the row put
+ * (zn_cursor_next() gives the row behind it); key and value of before are gone. `payload` must not lie in the database. Always writes.
+ * `append`: the key is behind all others of the DBI, so pages are filled to the brim. Opening makes the DBI where it is absent. */
+ZN_MUST_USE enum zn_code zn_cursor_open_writing(struct zn_cursor *cursor, struct zn_txn *txn, enum zn_dbi dbi, struct zn_err *err);
+ZN_MUST_USE enum zn_code zn_cursor_put(struct zn_cursor *cursor, struct zn_txn *txn, struct zn_view key, struct zn_stamp stamp, uint8_t flags,
+	struct zn_view payload, bool append, struct zn_err *err);
 
 /* What sync needs: all replicated DBIs of an env, by name. docs/format.md; names that begin with _sync are left out. A DBI that this
  * process has not met before cannot be opened in a running read transaction: that one is begun again, so call these two first,
