@@ -35,6 +35,9 @@ ZN_MUST_USE enum zn_code zn_settling_begin(struct zn_txn *records, const struct 
 	struct zn_err *err);
 /* `ret_written`: rows written; `ret_news`: among them something that the others cannot derive (a serial), so it has to be published. */
 ZN_MUST_USE enum zn_code zn_settling_end(struct zn_settling *settling, uint64_t *ret_written, bool *ret_news, struct zn_err *err);
+/* Adds the zones that an entry of main speaks of: by id, or by the name in it (metadata, keys). `payload`: of a deletion, what is deleted. */
+ZN_MUST_USE enum zn_code zn_settling_touched(struct zn_txn *main, const char *dbi, struct zn_view key, struct zn_view payload, struct zn_ids *ids,
+	struct zn_err *err);
 /* Buries the rows of the losers of zn_settle_duplicates(). */
 ZN_MUST_USE enum zn_code zn_settling_losers(struct zn_txn *records, const struct zn_ids *losers, uint64_t *ret_written, struct zn_err *err);
 void zn_settling_free(struct zn_settling *settling); /* takes NULL */
