@@ -67,18 +67,20 @@ static void advance(struct zn_watch *watch, enum zn_which which)
 
 void zn_watch_tell(struct zn_watch *watch, const struct zn_change *change)
 {
+	/* First known as own, so that nobody searches for it; then told; then seen: who trusts `seen` has heard everything up to it. */
 	pthread_mutex_lock(&watch->lock);
 	for (int which = ZN_MAIN; which <= ZN_RECORDS; which++) {
 		uint64_t txnid = change->txnid[which];
-		if (txnid <= watch->seen[which])
-			continue;
 		/* One too many is searched for like a foreign one, and told twice. */
-		if (watch->own_count[which] < OWN_MAX)
+		if (txnid > watch->seen[which] && watch->own_count[which] < OWN_MAX)
 			watch->own[which][watch->own_count[which]++] = txnid;
-		advance(watch, (enum zn_which)which);
 	}
 	pthread_mutex_unlock(&watch->lock);
 	call_listeners(watch, change);
+	pthread_mutex_lock(&watch->lock);
+	for (int which = ZN_MAIN; which <= ZN_RECORDS; which++)
+		advance(watch, (enum zn_which)which);
+	pthread_mutex_unlock(&watch->lock);
 }
 
 uint64_t zn_watch_seen(struct zn_watch *watch, enum zn_which which)
@@ -123,7 +125,6 @@ static void search(struct zn_watch *watch, enum zn_which which)
 
 	struct zn_change change = {.origin = ZN_FOREIGN, .all = changes.all, .ids = changes.ids, .count = changes.count};
 	change.txnid[which] = changes.txnid;
-	/* First the listeners, then `seen`: who trusts it has heard everything up to it. */
 	if (change.all || change.count)
 		call_listeners(watch, &change);
 	pthread_mutex_lock(&watch->lock);

@@ -92,6 +92,8 @@ static enum zn_code open_parts(struct zn_program *program, enum zn_program_role 
 		code = zn_commit_start(program->env, &program->commit, err);
 	if (code == ZN_OK)
 		code = zn_watch_start(program->env, &program->watch, err);
+	if (code == ZN_OK && role == ZN_PROGRAM_DAEMON)
+		code = zn_local_watch(program->local, program->watch, err);
 	if (code == ZN_OK)
 		code = zn_loader_new(program->env, program->local, config->keep_text, &program->loader);
 	if (code == ZN_OK)

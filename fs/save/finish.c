@@ -77,10 +77,7 @@ void zn_task_committed(struct task *task)
 	zn_last_remember(saver->last, outcome->info.id, &(struct zn_last_save){
 		.digest = outcome->digest, .serial = task->judged.parsed.serial, .uid = task->save->actor.uid,
 	});
-	if (task->result.loaded.stat.known)
-		zn_local_stat_put(saver->local, &outcome->info, &task->result.loaded.stat);
-	else
-		zn_local_stat_drop(saver->local, outcome->info.id);
+	zn_local_stat_put(saver->local, &outcome->info, outcome->txnid, &task->result.loaded.stat);
 	zn_watch_tell(saver->watch, &(struct zn_change){
 		.origin = ZN_OWN_SAVE, .ids = &outcome->info.id, .count = 1, .txnid = {outcome->txnid[0], outcome->txnid[1]},
 	});

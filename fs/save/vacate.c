@@ -70,8 +70,6 @@ enum zn_code zn_saver_bury(struct zn_saver *saver, const struct zn_zone_id *zone
 	enum zn_code code = zn_commit_run(saver->commit, &burial.job, err);
 	if (code != ZN_OK)
 		return code == ZN_ENOTFOUND ? code : zn_err_prefix(err, code, "%s: delete", text);
-	for (size_t i = 0; i < burial.count; i++)
-		zn_local_stat_drop(saver->local, burial.ids[i]);
 	zn_watch_tell(saver->watch, &(struct zn_change){
 		.origin = ZN_OWN_SAVE, .ids = burial.ids, .count = burial.count, .txnid = {burial.txnid[0], burial.txnid[1]},
 	});
@@ -150,7 +148,7 @@ static void timing_done(struct zn_job *job, enum zn_code code, const struct zn_e
 	if (code == ZN_OK && timing->written) {
 		if (zn_local_stat_get(saver->local, &timing->info, &stat) == ZN_OK && stat.known) {
 			stat.mtime = timing->mtime;
-			zn_local_stat_put(saver->local, &timing->info, &stat);
+			zn_local_stat_put(saver->local, &timing->info, (const uint64_t[2]){[ZN_RECORDS] = timing->txnid}, &stat);
 		}
 		zn_watch_tell(saver->watch, &(struct zn_change){
 			.origin = ZN_OWN_SAVE, .ids = &timing->info.id, .count = 1, .txnid = {[ZN_RECORDS] = timing->txnid},
