@@ -18,6 +18,7 @@ static const char *const dbi_names[ZN_DBI_COUNT] = {
 	[ZN_DBI_KEYDATA_INDEX] = "keydata_v5_0",
 	[ZN_DBI_TSIG] = "tsig_v5",
 	[ZN_DBI_TSIG_INDEX] = "tsig_v5_0",
+	[ZN_DBI_DOMAINS_EXTRA] = "domains_extra_v6",
 	[ZN_DBI_SYNC_MAIN] = "_sync_zonefs",
 	[ZN_DBI_RECORDS] = "records_v5",
 	[ZN_DBI_COMMENTS] = "comments_v7",

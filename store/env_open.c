@@ -332,10 +332,10 @@ static enum zn_code put_pdns(struct zn_txn *txn, struct zn_err *err)
 	return ZN_OK;
 }
 
-/* The tables that PowerDNS makes at start, and ours; comments_v7 is left to PowerDNS 5.1. */
+/* The tables that PowerDNS makes at start, and ours; those of PowerDNS 5.1 are left to it. */
 static bool table_is_wanted(enum zn_dbi dbi)
 {
-	return dbi != ZN_DBI_COMMENTS;
+	return dbi != ZN_DBI_COMMENTS && dbi != ZN_DBI_DOMAINS_EXTRA;
 }
 
 static enum zn_code make_tables(struct zn_env *env, enum zn_which which, bool empty, struct zn_err *err)

@@ -14,6 +14,7 @@ enum zn_dbi {
 	ZN_DBI_METADATA, ZN_DBI_METADATA_INDEX,
 	ZN_DBI_KEYDATA, ZN_DBI_KEYDATA_INDEX,
 	ZN_DBI_TSIG, ZN_DBI_TSIG_INDEX,
+	ZN_DBI_DOMAINS_EXTRA,				/* domains_extra_v6: PowerDNS 5.1 with lmdb-split-domains-table */
 	ZN_DBI_SYNC_MAIN,				/* _sync_zonefs of the main env: never replicated */
 	ZN_DBI_RECORDS,					/* records_v5, from here on the records env */
 	ZN_DBI_COMMENTS,				/* comments_v7, schema 6 of PowerDNS 5.1 */

@@ -16,6 +16,7 @@ static void teardown(void)
 {
 	zn_clock_set((struct zn_stamp){0});
 	zn_env_close(env);
+	env = NULL;
 	scratch_remove(&scratch);
 }
 
