@@ -128,7 +128,8 @@ static enum zn_code changed_since(struct task *task, struct zn_txn *records, enu
 	const struct zn_save *save = task->save;
 	struct zn_last_save last;
 	struct zn_digest stored;
-	bool remembered = zn_last_get(task->saver->last, task->outcome.info.id, &last);
+	/* A text with the committed serial in it was made from the committed zone, or from one that nobody can tell from it. */
+	bool remembered = task->judged.parsed.serial != task->outcome.serial && zn_last_get(task->saver->last, task->outcome.info.id, &last);
 
 	*ret_since = ZN_SINCE_UNKNOWN;
 	if (!save->basis.known && !remembered)
@@ -139,14 +140,14 @@ static enum zn_code changed_since(struct task *task, struct zn_txn *records, enu
 	if (save->basis.known)
 		*ret_since = zn_digest_equal(save->basis.digest, stored) ? ZN_SINCE_NOBODY : ZN_SINCE_SOMEBODY;
 	else
-		*ret_since = zn_last_since(&last, stored, task->judged.parsed.serial, save->actor.uid);
+		*ret_since = zn_last_since(&last, stored, save->actor.uid);
 	return ZN_OK;
 }
 
 static enum zn_code refuse_conflict(const struct task *task, uint32_t stored, struct zn_err *err)
 {
 	return zn_fail(err, ZN_ECONFLICT,
-		"serial %u is older than the committed %u, and the zone was changed by somebody else meanwhile; start from the zone as it is "
+		"serial %u is not newer than the committed %u, and the zone was changed by somebody else meanwhile; start from the zone as it is "
 		"now, or raise the serial above %u to replace it", task->judged.parsed.serial, stored, stored);
 }
 

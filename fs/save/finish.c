@@ -55,13 +55,13 @@ static void post_saved(struct task *task)
 	const struct zn_outcome *outcome = &task->outcome;
 	const struct zn_actor *actor = &task->save->actor;
 	ZN_AUTO(zn_buf_release) struct zn_buf members = ZN_BUF_INIT(4096);
-	char zone[ZN_ZONE_TEXT_MAX];
+	char zone[ZN_ZONEID_TEXT_MAX];
 
 	zn_buf_addf(&members, ",\"serial\":%" PRIu32 ",\"added\":%" PRIu64 ",\"removed\":%" PRIu64 ",\"warnings\":%zu", outcome->serial,
 		outcome->change.added, outcome->change.removed, task->findings.warnings);
 	zn_actor_members(actor, &members);
 	if (!members.failed)
-		zn_events_post(task->saver->events, outcome->exists ? "save" : "create", zn_zone_text(&task->save->zone, zone),
+		zn_events_post(task->saver->events, outcome->exists ? "save" : "create", zn_zoneid_text(&task->save->zone, zone),
 			zn_buf_str(&members));
 }
 
@@ -75,7 +75,7 @@ void zn_task_committed(struct task *task)
 	if (!written)
 		return;
 	zn_last_remember(saver->last, outcome->info.id, &(struct zn_last_save){
-		.digest = outcome->digest, .serial = task->judged.parsed.serial, .uid = task->save->actor.uid,
+		.digest = outcome->digest, .uid = task->save->actor.uid,
 	});
 	zn_local_stat_put(saver->local, &outcome->info, outcome->txnid, &task->result.loaded.stat);
 	zn_watch_tell(saver->watch, &(struct zn_change){
@@ -101,35 +101,35 @@ bool zn_task_has_chores(const struct task *task)
 static void keep_warnings(struct task *task)
 {
 	struct zn_local *local = task->saver->local;
-	ZN_AUTO(zn_buf_release) struct zn_buf key = ZN_BUF_INIT(ZN_ZONE_KEY_MAX);
+	ZN_AUTO(zn_buf_release) struct zn_buf key = ZN_BUF_INIT(ZN_ZONEID_KEY_MAX);
 	struct zn_err err = {0};
 	enum zn_code code = ZN_OK;
 
-	zn_zone_key(&task->save->zone, &key);
+	zn_zoneid_key(&task->save->zone, &key);
 	if (task->warnings.len)
 		code = zn_local_put(local, ZN_ROOM_WARNINGS, zn_buf_view(&key), zn_buf_view(&task->warnings), &err);
 	else if (task->had_warnings)
 		code = zn_local_remove(local, ZN_ROOM_WARNINGS, zn_buf_view(&key), &err);
 	if (code != ZN_OK && code != ZN_ENOTFOUND) {
-		char zone[ZN_ZONE_TEXT_MAX];
+		char zone[ZN_ZONEID_TEXT_MAX];
 
-		zn_warning("%s: warnings are not kept: %s", zn_zone_text(&task->save->zone, zone), err.text);
+		zn_warning("%s: warnings are not kept: %s", zn_zoneid_text(&task->save->zone, zone), err.text);
 	}
 }
 
 enum zn_code zn_saver_warnings(struct zn_saver *saver, const struct zn_zone_id *zone, struct zn_buf *out, struct zn_err *err)
 {
-	ZN_AUTO(zn_buf_release) struct zn_buf key = ZN_BUF_INIT(ZN_ZONE_KEY_MAX);
+	ZN_AUTO(zn_buf_release) struct zn_buf key = ZN_BUF_INIT(ZN_ZONEID_KEY_MAX);
 
-	zn_zone_key(zone, &key);
+	zn_zoneid_key(zone, &key);
 	return zn_local_get(saver->local, ZN_ROOM_WARNINGS, zn_buf_view(&key), out, err);
 }
 
 void zn_forget_warnings(struct zn_saver *saver, const struct zn_zone_id *zone)
 {
-	ZN_AUTO(zn_buf_release) struct zn_buf key = ZN_BUF_INIT(ZN_ZONE_KEY_MAX);
+	ZN_AUTO(zn_buf_release) struct zn_buf key = ZN_BUF_INIT(ZN_ZONEID_KEY_MAX);
 
-	zn_zone_key(zone, &key);
+	zn_zoneid_key(zone, &key);
 	enum zn_code code = zn_local_remove(saver->local, ZN_ROOM_WARNINGS, zn_buf_view(&key), NULL);
 	(void)code; /* there were none, or they are those of a zone that is gone */
 }

@@ -11,7 +11,6 @@ struct zn_guard {
 	struct zn_guard_limits records, zones;
 	pthread_mutex_t lock; /* guards all below */
 	bool allowed;
-	uint64_t burst_until; /* deletions pass until then: the burst that was allowed */
 	/* Names vacated within the window, oldest first. */
 	struct zn_vacated *list;
 	size_t count, capacity;
@@ -128,10 +127,9 @@ enum zn_code zn_guard_vacate(struct zn_guard *guard, const struct zn_zone_id *zo
 		if (code == ZN_OK && known > guard->known_zones)
 			guard->known_zones = known;
 	}
-	if (code == ZN_OK && now >= guard->burst_until && exceeds(guard->zones, gone, guard->known_zones)) {
+	if (code == ZN_OK && exceeds(guard->zones, gone, guard->known_zones)) {
 		if (guard->allowed) {
 			guard->allowed = false;
-			guard->burst_until = now + ZN_GUARD_WINDOW;
 		} else {
 			code = zn_fail(err, ZN_EGUARD, "%llu of %llu zones would be deleted, more than %u %% within a minute; " HOW_TO_ALLOW,
 				(unsigned long long)gone, (unsigned long long)guard->known_zones, guard->zones.percent);
@@ -147,7 +145,7 @@ void zn_guard_returned(struct zn_guard *guard, const struct zn_zone_id *zone)
 {
 	pthread_mutex_lock(&guard->lock);
 	for (size_t i = guard->count; i > 0; i--) {
-		if (!zn_zone_id_equal(&guard->list[i - 1].zone, zone))
+		if (!zn_zoneid_equal(&guard->list[i - 1].zone, zone))
 			continue;
 		guard->count--;
 		memmove(guard->list + i - 1, guard->list + i, (guard->count - (i - 1)) * sizeof *guard->list);

@@ -1,7 +1,7 @@
 /* fs/save/guard.h - the mass-change guard: what deletes too much at once needs to be allowed. architecture 5; details.md 19. Thread-safe, no I/O.
  *
  * Records: a save that deletes more than `percent` of a zone's records and at least `min` of them. Zones: names vacated within 60 s that have not come
- * back, more than `percent` of all zones and at least `min`. An allowance lets one save past, or one burst of deletions as a whole. */
+ * back, more than `percent` of all zones and at least `min`. An allowance lets one save or one deletion past. */
 #pragma once
 #include "store/zones.h"
 
@@ -15,7 +15,7 @@ struct zn_guard;
 ZN_MUST_USE enum zn_code zn_guard_new(struct zn_guard_limits records, struct zn_guard_limits zones, struct zn_guard **ret_guard);
 void zn_guard_free(struct zn_guard *guard);
 
-/* The next save or burst may pass. */
+/* The next save or deletion may pass. */
 void zn_guard_allow(struct zn_guard *guard);
 bool zn_guard_allowed(struct zn_guard *guard);
 

@@ -50,9 +50,7 @@ bool zn_last_get(struct zn_last *last, uint32_t id, struct zn_last_save *ret_sav
 	return known;
 }
 
-enum zn_since zn_last_since(const struct zn_last_save *save, struct zn_digest stored, uint32_t serial, uint32_t uid)
+enum zn_since zn_last_since(const struct zn_last_save *save, struct zn_digest stored, uint32_t uid)
 {
-	if (!zn_digest_equal(save->digest, stored))
-		return ZN_SINCE_SOMEBODY;
-	return save->serial == serial && save->uid == uid ? ZN_SINCE_NOBODY : ZN_SINCE_SOMEBODY;
+	return zn_digest_equal(save->digest, stored) && save->uid == uid ? ZN_SINCE_NOBODY : ZN_SINCE_SOMEBODY;
 }

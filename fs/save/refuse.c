@@ -127,10 +127,10 @@ static void log_findings(const struct zn_refusal *refusal, const char *file)
 void zn_refuse(struct zn_saver *saver, const struct zn_refusal *refusal)
 {
 	ZN_AUTO(zn_buf_release) struct zn_buf why = ZN_BUF_INIT(WHY_MAX);
-	char zone[ZN_ZONE_TEXT_MAX], file[ZN_FILENAME_MAX + 1];
+	char zone[ZN_ZONEID_TEXT_MAX], file[ZN_FILENAME_MAX + 1];
 	struct zn_err err = {0};
 
-	zn_zone_text(refusal->zone, zone);
+	zn_zoneid_text(refusal->zone, zone);
 	if (zn_zone_to_filename(&refusal->zone->name, refusal->zone->variant, file) != ZN_OK)
 		snprintf(file, sizeof file, "zone");
 	if (has_findings(refusal))

@@ -113,7 +113,7 @@ static struct task *same_zone(struct zn_saver *saver, const struct task *task, e
 	struct task *oldest = NULL;
 
 	for (struct task *other = saver->tasks; other; other = other->next)
-		if (other != task && other->state == state && zn_zone_id_equal(&other->save->zone, &task->save->zone))
+		if (other != task && other->state == state && zn_zoneid_equal(&other->save->zone, &task->save->zone))
 			oldest = other; /* new ones are put in front */
 	return oldest;
 }

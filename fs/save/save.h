@@ -36,7 +36,7 @@ struct zn_actor {
 	char program[32];
 };
 /* What the writer last read or wrote of this zone, where that is certain: a handle that was opened on the text and changes it in place. known false: nobody
- * knows what it started from (O_TRUNC, a rename, a new file); then rule 23 goes by the serial in the text and by who saved last. */
+ * knows what it started from (a rename of a foreign file, a new process); then rule 23 goes by which user saved last. */
 struct zn_basis {
 	bool known;
 	uint32_t serial;

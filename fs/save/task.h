@@ -18,7 +18,7 @@
 #include "store/text.h"
 
 #define ZN_POOL_MAX 4
-#define ZN_ROOM_WARNINGS "warnings" /* of store/local.h: zone (zn_zone_key()) to rendered findings */
+#define ZN_ROOM_WARNINGS "warnings" /* of store/local.h: zone (zn_zoneid_key()) to rendered findings */
 
 enum task_state {
 	TASK_QUEUED,		/* waits for the pool */

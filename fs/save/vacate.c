@@ -62,9 +62,9 @@ enum zn_code zn_saver_bury(struct zn_saver *saver, const struct zn_zone_id *zone
 		.job = {.class = ZN_JOB_SAVE, .order = ZN_JOB_MAIN_RECORDS, .deadline = wait ? zn_clock_mono() + wait : 0, .run = run_burial},
 		.zone = zone,
 	};
-	char text[ZN_ZONE_TEXT_MAX];
+	char text[ZN_ZONEID_TEXT_MAX];
 
-	zn_zone_text(zone, text);
+	zn_zoneid_text(zone, text);
 	if (saver->options.read_only)
 		return zn_fail(err, ZN_EROFS, "mounted read-only");
 	enum zn_code code = zn_commit_run(saver->commit, &burial.job, err);
@@ -217,7 +217,7 @@ static enum zn_code count_zones(void *context, const struct zn_vacated *list, si
 enum zn_code zn_saver_may_vacate(struct zn_saver *saver, const struct zn_zone_id *zone, struct zn_err *err)
 {
 	ZN_AUTO(zn_buf_release) struct zn_buf members = ZN_BUF_INIT(4096);
-	char text[ZN_ZONE_TEXT_MAX];
+	char text[ZN_ZONEID_TEXT_MAX];
 	struct zn_err reason = {0};
 
 	if (saver->options.read_only)
@@ -227,7 +227,7 @@ enum zn_code zn_saver_may_vacate(struct zn_saver *saver, const struct zn_zone_id
 		*err = reason;
 	if (code != ZN_EGUARD)
 		return code;
-	zn_zone_text(zone, text);
+	zn_zoneid_text(zone, text);
 	zn_warning("%s: not deleted: %s", text, reason.text);
 	zn_buf_add_str(&members, ",\"reason\":");
 	zn_json_string(&members, zn_view_str(reason.text));

@@ -2,10 +2,10 @@
 #pragma once
 #include "store/zones.h"
 
-#define ZN_ZONE_TEXT_MAX (ZN_NAME_TEXT_MAX + 2 + ZN_VARIANT_MAX)
+#define ZN_ZONEID_TEXT_MAX (ZN_NAME_TEXT_MAX + 2 + ZN_VARIANT_MAX)
 /* "example.com", or "example.org..internal" for a variant. Returns text. */
-char *zn_zone_text(const struct zn_zone_id *zone, char text[static ZN_ZONE_TEXT_MAX]);
-bool zn_zone_id_equal(const struct zn_zone_id *a, const struct zn_zone_id *b);
+char *zn_zoneid_text(const struct zn_zone_id *zone, char text[static ZN_ZONEID_TEXT_MAX]);
+bool zn_zoneid_equal(const struct zn_zone_id *a, const struct zn_zone_id *b);
 /* Appends what a zone is kept under in rooms of store/local.h: wire form, and the variant behind it. */
-#define ZN_ZONE_KEY_MAX (ZN_NAME_MAX + ZN_VARIANT_MAX)
-void zn_zone_key(const struct zn_zone_id *zone, struct zn_buf *out);
+#define ZN_ZONEID_KEY_MAX (ZN_NAME_MAX + ZN_VARIANT_MAX)
+void zn_zoneid_key(const struct zn_zone_id *zone, struct zn_buf *out);
