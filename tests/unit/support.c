@@ -1,7 +1,7 @@
 #include "tests/unit/support.h"
 
-#include <dirent.h>
 #include <errno.h>
+#include <ftw.h>
 #include <lmdb.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -15,19 +15,17 @@ void scratch_make(struct scratch *scratch)
 	snprintf(scratch->path, sizeof scratch->path, "%s/pdns.lmdb", scratch->dir);
 }
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
 void scratch_remove(struct scratch *scratch)
 {
-	DIR *dir = opendir(scratch->dir);
-
-	ck_assert_ptr_nonnull(dir);
-	for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-		char path[512];
-		snprintf(path, sizeof path, "%s/%s", scratch->dir, entry->d_name);
-		if (entry->d_name[0] != '.')
-			ck_assert_int_eq(remove(path), 0);
-	}
-	closedir(dir);
-	ck_assert_int_eq(rmdir(scratch->dir), 0);
+	ck_assert_int_eq(nftw(scratch->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 struct zn_env *scratch_open_with(const struct scratch *scratch, struct zn_env_options options)
