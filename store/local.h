@@ -15,7 +15,7 @@ struct zn_local;
 ZN_MUST_USE enum zn_code zn_local_open(struct zn_env *env, struct zn_local **ret_local, struct zn_err *err);
 /* The daemon: listen to changes, catch up with those missed, complete the list in the background. Only then is anything cached. */
 ZN_MUST_USE enum zn_code zn_local_watch(struct zn_local *local, struct zn_watch *watch, struct zn_err *err);
-/* After the watch has stopped. */
+/* After the watch has stopped, before it is freed. */
 void zn_local_close(struct zn_local *local);
 ZN_DEFINE_AUTO(struct zn_local, zn_local_close)
 

@@ -245,6 +245,12 @@ void zn_watch_stop(struct zn_watch *watch)
 	while (write(watch->stop, &one, sizeof one) < 0 && errno == EINTR)
 		;
 	pthread_join(watch->thread, NULL);
+}
+
+void zn_watch_free(struct zn_watch *watch)
+{
+	if (!watch)
+		return;
 	close(watch->inotify);
 	close(watch->stop);
 	pthread_mutex_destroy(&watch->lock);

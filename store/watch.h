@@ -22,7 +22,9 @@ typedef void zn_listener(void *context, const struct zn_change *change);
 
 struct zn_watch;
 ZN_MUST_USE enum zn_code zn_watch_start(struct zn_env *env, struct zn_watch **ret_watch, struct zn_err *err);
+/* Nobody is told any more. Who still asks what was seen (the private env, at its last flush) may, until it is freed. */
 void zn_watch_stop(struct zn_watch *watch);
+void zn_watch_free(struct zn_watch *watch); /* takes NULL; stopped before */
 /* Before the first change; listeners stay until the watch stops. */
 void zn_watch_listen(struct zn_watch *watch, zn_listener *listener, void *context);
 /* An own commit, told by who made it, on the commit thread right after the commit; with no ids when it concerns no zone, so that nobody

@@ -134,6 +134,7 @@ void zn_program_close(struct zn_program *program)
 		zn_events_free(program->events);
 	if (program->local)
 		zn_local_close(program->local);
+	zn_watch_free(program->watch);
 	if (program->env)
 		zn_env_close(program->env);
 	free(program->spool);

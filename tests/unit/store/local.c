@@ -21,6 +21,7 @@ static void stop(void)
 {
 	zn_watch_stop(watch);
 	zn_local_close(local);
+	zn_watch_free(watch);
 	zn_env_close(env);
 }
 

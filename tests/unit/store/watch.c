@@ -59,6 +59,7 @@ static void setup(void)
 static void teardown(void)
 {
 	zn_watch_stop(watch);
+	zn_watch_free(watch);
 	zn_env_close(env);
 	scratch_remove(&scratch);
 }
