@@ -17,9 +17,11 @@ struct zn_finding {
 struct zn_findings {
 	struct zn_finding *list;
 	size_t count;
-	size_t errors, warnings;	/* found, kept or not (ZN_FINDINGS_MAX) */
+	size_t errors, warnings;	/* found, kept or not (ZN_FINDINGS_MAX; errors are kept before warnings) */
+	size_t kept_warnings;
 };
 
+/* Begins as {0}. */
 void zn_findings_release(struct zn_findings *findings);
 /* Out of memory loses the sentence, never the count. */
 void zn_findings_add(struct zn_findings *findings, uint32_t line, uint32_t column, enum zn_severity severity, const char *format, ...)
