@@ -1,0 +1,79 @@
+#include "fs/text/name_read.h"
+
+#include <strings.h>
+
+/* The plain case, which is nearly all of them: no escapes, no "@". 0: look closer. */
+static size_t read_plain(struct zn_view text, const struct zn_name *origin, uint8_t *out)
+{
+	size_t label = 0, len = 1;
+
+	if (text.len > ZN_NAME_MAX - 2 || text.len == 0)
+		return 0;
+	for (size_t i = 0; i < text.len; i++, len++) {
+		uint8_t byte = text.data[i];
+		if (byte != '.') {
+			out[len] = byte;
+			continue;
+		}
+		size_t bytes = len - label - 1;
+		if (bytes == 0 || bytes > ZN_LABEL_MAX)
+			return 0;
+		out[label] = (uint8_t)bytes;
+		label = len;
+	}
+	size_t last = len - label - 1;
+	if (last == 0) {	/* a dot at the end */
+		out[label] = 0;
+		return len;
+	}
+	if (last > ZN_LABEL_MAX || len + origin->len > ZN_NAME_MAX)
+		return 0;
+	out[label] = (uint8_t)last;
+	memcpy(out + len, origin->wire, origin->len);
+	return len + origin->len;
+}
+
+size_t zn_name_read(const struct zn_token *token, const struct zn_name *origin, uint8_t out[static ZN_NAME_MAX],
+	char fault[ZN_NAME_FAULT_MAX])
+{
+	struct zn_view text = zn_token_view(token);
+	struct zn_name name;
+	struct zn_err err;
+
+	if (token->flags == 0 && !(text.len == 1 && (text.data[0] == '@' || text.data[0] == '.'))) {
+		size_t len = read_plain(text, origin, out);
+		if (len)
+			return len;
+	}
+	if (token->flags & (ZN_TOKEN_QUOTED | ZN_TOKEN_MIXED)) {
+		if (fault)
+			snprintf(fault, ZN_NAME_FAULT_MAX, "names stand without quotes");
+		return 0;
+	}
+	if (token->flags & (ZN_TOKEN_HIGH | ZN_TOKEN_CONTROL)) {
+		if (fault)
+			snprintf(fault, ZN_NAME_FAULT_MAX, token->flags & ZN_TOKEN_HIGH ?
+				"not ASCII: write international names in their xn-- form, other bytes as \\DDD" :
+				"a control character: write it as \\DDD if it is meant");
+		return 0;
+	}
+	if (zn_name_from_text(text, origin, &name, &err) != ZN_OK) {
+		if (fault)
+			snprintf(fault, ZN_NAME_FAULT_MAX, "%s", err.text);
+		return 0;
+	}
+	memcpy(out, name.wire, name.len);
+	return name.len;
+}
+
+bool zn_name_lacks_dot(const struct zn_token *token, struct zn_view apex)
+{
+	struct zn_view text = zn_token_view(token);
+
+	if (text.len < apex.len || (text.data[text.len - 1] ^ apex.data[apex.len - 1]) & ~0x20 || apex.data[apex.len - 1] == '.')
+		return false;
+	size_t before = text.len - apex.len;
+	if (before > 0 && text.data[before - 1] != '.')
+		return false;
+	return strncasecmp((const char *)text.data + before, (const char *)apex.data, apex.len) == 0;
+}
