@@ -35,9 +35,14 @@ struct zn_control_stat {
 	uint64_t size;			/* exact for files, as of now */
 	struct zn_stamp mtime;
 };
+/* ZN_ENOTFOUND: nothing there by that name. */
 ZN_MUST_USE enum zn_code zn_control_stat(struct zn_control *control, const char *path, struct zn_control_stat *ret_stat);
+/* Names of a directory, in no order. Stops with the first failure of `each`. ZN_EINVAL: no directory. */
 ZN_MUST_USE enum zn_code zn_control_list(struct zn_control *control, const char *path,
 	enum zn_code (*each)(void *context, const char *name, enum zn_control_type type), void *context);
+/* The whole file, appended. `events` is read through events.h. */
 ZN_MUST_USE enum zn_code zn_control_read(struct zn_control *control, const char *path, struct zn_buf *out, struct zn_err *err);
+/* Replaces the file; waits for the commit where one follows, so never on a FUSE worker. ZN_EINVAL: no such value. ZN_EACCES: not to be written. */
 ZN_MUST_USE enum zn_code zn_control_write(struct zn_control *control, const char *path, struct zn_view bytes, const struct zn_actor *actor, struct zn_err *err);
+/* A refused text, or a setting of a zone (back to the default); waits as a write does. */
 ZN_MUST_USE enum zn_code zn_control_remove(struct zn_control *control, const char *path, struct zn_err *err);

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 
 #include "fs/save/decide.h"
+#include "fs/save/policy.h"
 #include "fs/text/print.h"
 #include "store/base/limits.h"
 
 #define HASH_MASK ((UINT64_C(1) << 48) - 1)
-#define SERIAL_POLICY_KIND "X-ZONEFS-SERIAL"
 
 static const uint8_t apex_key[] = {0};
 
@@ -76,18 +76,6 @@ static enum zn_code read_stored_text(struct zn_txn *records, uint32_t id, struct
 	if (stored->damaged)
 		stored->count = 0;
 	return code == ZN_ENOMEM ? zn_fail(err, code, "out of memory") : code;
-}
-
-static enum zn_code serial_policy(const struct task *task, struct zn_txn *main, enum zn_serial_policy *ret_policy, struct zn_err *err)
-{
-	ZN_AUTO(zn_buf_release) struct zn_buf value = ZN_BUF_INIT(4096);
-	size_t count;
-
-	*ret_policy = task->saver->options.serial;
-	enum zn_code code = zn_meta_get(main, &task->save->zone, SERIAL_POLICY_KIND, &value, &count, err);
-	if (code == ZN_OK) /* a word that this version does not know leaves the default */
-		zn_serial_policy_from_text(zn_view_str(zn_buf_str(&value)), ret_policy);
-	return code == ZN_ENOTFOUND ? ZN_OK : code;
 }
 
 /* --- weighing --- */
@@ -291,7 +279,8 @@ enum zn_code zn_task_weigh(struct task *task, struct zn_txn *main, struct zn_txn
 		return code;
 	if (!zn_judged_fits(&task->judged, &outcome->mode))
 		return ZN_EAGAIN;
-	code = serial_policy(task, main, &outcome->policy, err);
+	outcome->policy = task->saver->options.serial;
+	code = zn_policy_get(main, &task->save->zone, &outcome->policy, err);
 	if (code != ZN_OK)
 		return code;
 	if (outcome->exists) {

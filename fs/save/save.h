@@ -76,8 +76,14 @@ ZN_MUST_USE enum zn_code zn_saver_bury(struct zn_saver *saver, const struct zn_z
 /* Rule 11, details.md 19: another name may be vacated now; ZN_EGUARD with a sentence that says how to allow it. Counts it. `returned` takes one back. */
 ZN_MUST_USE enum zn_code zn_saver_may_vacate(struct zn_saver *saver, const struct zn_zone_id *zone, struct zn_err *err);
 void zn_saver_returned(struct zn_saver *saver, const struct zn_zone_id *zone);
+/* What a zone without a serial policy of its own has. */
+enum zn_serial_policy zn_saver_policy(const struct zn_saver *saver);
+/* A setting of a zone: `write` runs in a write transaction of main (perhaps more than once); when it wrote something listeners are told of the zone. Waits. */
+ZN_MUST_USE enum zn_code zn_saver_set(struct zn_saver *saver, const struct zn_zone_info *zone,
+	enum zn_code (*write)(void *context, struct zn_txn *main, bool *ret_written, struct zn_err *err), void *context, struct zn_err *err);
 /* .zonefs/allow: lets the next save or deletion past the guard, once. */
 void zn_saver_allow(struct zn_saver *saver);
+bool zn_saver_allowed(struct zn_saver *saver);
 /* Findings of the last good save, as `zonefs check` prints them. ZN_ENOTFOUND: none. */
 ZN_MUST_USE enum zn_code zn_saver_warnings(struct zn_saver *saver, const struct zn_zone_id *zone, struct zn_buf *out, struct zn_err *err);
 /* mtime given by utimens on a committed zone, without new text: a write of its own, so nobody waits for it here. done: once, on another thread or from this

@@ -10,6 +10,11 @@
 
 #define DUPLICATES_MAX 16 /* live zones of one name that go together; more go with the next deletion */
 
+static uint64_t deadline_of(const struct zn_saver *saver)
+{
+	return saver->options.lock_wait ? zn_clock_mono() + saver->options.lock_wait : 0;
+}
+
 /* --- burying --- */
 
 struct burial {
@@ -37,19 +42,31 @@ static enum zn_code bury_in_list(struct burial *burial, struct zn_txn *main, str
 	return code;
 }
 
+static enum zn_code bury_records(struct burial *burial, struct zn_txn *records, uint32_t id, struct zn_err *err)
+{
+	struct zn_stamp stamp;
+	uint32_t serial;
+
+	/* Without a live row nothing is written, and a transaction that is never committed must not be told of: its number goes to somebody else. */
+	if (zn_records_serial(records, id, &serial, &stamp, NULL) == ZN_OK)
+		burial->txnid[ZN_RECORDS] = zn_txn_id(records);
+	return zn_records_bury(records, id, err);
+}
+
 /* Duplicates go along, or one of them would be the zone from then on. */
 static enum zn_code run_burial(struct zn_job *job, struct zn_txn *txn, struct zn_err *err)
 {
 	struct burial *burial = (struct burial *)job;
 	enum zn_code code = ZN_OK;
 
-	burial->txnid[txn->which] = zn_txn_id(txn);
 	if (txn->which == ZN_RECORDS) {
+		burial->txnid[ZN_RECORDS] = 0;
 		for (size_t i = 0; code == ZN_OK && i < burial->count; i++)
-			code = zn_records_bury(txn, burial->ids[i], err);
+			code = bury_records(burial, txn, burial->ids[i], err);
 		return code;
 	}
 	burial->count = 0;
+	burial->txnid[ZN_MAIN] = zn_txn_id(txn);
 	while (code == ZN_OK && burial->count < DUPLICATES_MAX)
 		code = bury_in_list(burial, txn, err);
 	return code == ZN_ENOTFOUND && burial->count ? ZN_OK : code;
@@ -57,9 +74,8 @@ static enum zn_code run_burial(struct zn_job *job, struct zn_txn *txn, struct zn
 
 enum zn_code zn_saver_bury(struct zn_saver *saver, const struct zn_zone_id *zone, const struct zn_actor *actor, struct zn_err *err)
 {
-	uint64_t wait = saver->options.lock_wait;
 	struct burial burial = {
-		.job = {.class = ZN_JOB_SAVE, .order = ZN_JOB_MAIN_RECORDS, .deadline = wait ? zn_clock_mono() + wait : 0, .run = run_burial},
+		.job = {.class = ZN_JOB_SAVE, .order = ZN_JOB_MAIN_RECORDS, .deadline = deadline_of(saver), .run = run_burial},
 		.zone = zone,
 	};
 	char text[ZN_ZONEID_TEXT_MAX];
@@ -162,7 +178,6 @@ void zn_saver_set_mtime(struct zn_saver *saver, const struct zn_zone_id *zone, s
 	void (*done)(void *context, enum zn_code code, const struct zn_err *err), void *context)
 {
 	struct zn_err err = {0};
-	uint64_t wait = saver->options.lock_wait;
 
 	if (saver->options.read_only) {
 		done(context, zn_fail(&err, ZN_EROFS, "mounted read-only"), &err);
@@ -178,7 +193,7 @@ void zn_saver_set_mtime(struct zn_saver *saver, const struct zn_zone_id *zone, s
 		return;
 	}
 	*timing = (struct timing){
-		.job = {.class = ZN_JOB_SAVE, .order = ZN_JOB_RECORDS, .deadline = wait ? zn_clock_mono() + wait : 0, .run = run_timing, .done = timing_done},
+		.job = {.class = ZN_JOB_SAVE, .order = ZN_JOB_RECORDS, .deadline = deadline_of(saver), .run = run_timing, .done = timing_done},
 		.saver = saver, .zone = *zone, .mtime = mtime, .done = done, .context = context,
 	};
 	zn_commit_submit(saver->commit, &timing->job);
@@ -244,6 +259,54 @@ void zn_saver_allow(struct zn_saver *saver)
 {
 	zn_guard_allow(saver->guard);
 	zn_events_post(saver->events, "allow", NULL, "");
+}
+
+bool zn_saver_allowed(struct zn_saver *saver)
+{
+	return zn_guard_allowed(saver->guard);
+}
+
+/* --- settings --- */
+
+enum zn_serial_policy zn_saver_policy(const struct zn_saver *saver)
+{
+	return saver->options.serial;
+}
+
+struct setting {
+	struct zn_job job; /* first */
+	enum zn_code (*write)(void *context, struct zn_txn *main, bool *ret_written, struct zn_err *err);
+	void *context;
+	uint64_t txnid;
+};
+
+static enum zn_code run_setting(struct zn_job *job, struct zn_txn *main, struct zn_err *err)
+{
+	struct setting *setting = (struct setting *)job;
+
+	bool written = false;
+
+	enum zn_code code = setting->write(setting->context, main, &written, err);
+	setting->txnid = written ? zn_txn_id(main) : 0;
+	return code;
+}
+
+enum zn_code zn_saver_set(struct zn_saver *saver, const struct zn_zone_info *zone,
+	enum zn_code (*write)(void *context, struct zn_txn *main, bool *ret_written, struct zn_err *err), void *context, struct zn_err *err)
+{
+	struct setting setting = {
+		.job = {.class = ZN_JOB_SAVE, .order = ZN_JOB_MAIN, .deadline = deadline_of(saver), .run = run_setting},
+		.write = write, .context = context,
+	};
+
+	if (saver->options.read_only)
+		return zn_fail(err, ZN_EROFS, "mounted read-only");
+	enum zn_code code = zn_commit_run(saver->commit, &setting.job, err);
+	if (code == ZN_OK && setting.txnid)
+		zn_watch_tell(saver->watch, &(struct zn_change){
+			.origin = ZN_OWN_SAVE, .ids = &zone->id, .count = 1, .txnid = {[ZN_MAIN] = setting.txnid},
+		});
+	return code;
 }
 
 /* --- texts nobody could be told of --- */
