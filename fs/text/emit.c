@@ -13,7 +13,7 @@ const uint8_t emit_label_class[256] = {
 void emit_name(struct zn_buf *out, struct zn_view wire, const struct zn_name *apex)
 {
 	size_t at = 0, tail = apex ? apex->len : 1;
-	uint8_t *to = emit_room(out, ZN_NAME_TEXT_MAX);
+	uint8_t *to = emit_room(out, 4 * wire.len + 1);
 
 	if (!to)
 		return;
@@ -42,7 +42,7 @@ static size_t label_before(struct zn_view key, size_t end)
 
 void emit_key(struct zn_buf *out, struct zn_view key)
 {
-	uint8_t *to = emit_room(out, ZN_NAME_TEXT_MAX);
+	uint8_t *to = emit_room(out, 4 * key.len + 1);
 
 	if (!to)
 		return;

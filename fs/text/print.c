@@ -108,32 +108,29 @@ static void measure(const struct zn_zone *zone, struct layout *layout)
 	layout->ttl_width = counts.count > 1 ? decimal_width(most) : 0;
 }
 
-/* Fills up a column that began at `start`, and the blank behind it. */
-static void end_column(struct zn_buf *out, size_t start, size_t width)
+/* A blank, and as many as lead to a column of the line that began at `line`. */
+static void go_to(struct zn_buf *out, size_t line, size_t column)
 {
-	size_t used = out->len - start;
+	size_t used = out->len - line;
 
-	emit_fill(out, 1 + (used < width ? width - used : 0));
+	emit_fill(out, used < column ? column - used : 1);
 }
 
-/* Owner, TTL where it is not the default, type. Returns the column of the type. */
-static size_t print_head(struct layout *layout, const struct zn_record *record, struct zn_buf *out)
+/* Owner, TTL where it is not the default, type. An owner too long for its column takes the room of a TTL that is not there. */
+static void print_head(struct layout *layout, const struct zn_record *record, struct zn_buf *out)
 {
+	size_t line = out->len, column = layout->owner_width + 1;
 	char text[ZN_TYPE_TEXT_MAX];
-	size_t line = out->len, start = line, column;
 
 	emit_key(out, record->owner);
-	end_column(out, start, layout->owner_width);
-	start = out->len;
-	if (record->ttl != layout->default_ttl)
+	if (record->ttl != layout->default_ttl) {
+		go_to(out, line, column);
 		emit_number(out, record->ttl);
-	if (layout->ttl_width)
-		end_column(out, start, layout->ttl_width);
-	start = out->len;
-	column = start - line;
+	}
+	column += layout->ttl_width ? layout->ttl_width + 1 : 0;
+	go_to(out, line, column);
 	zn_buf_add(out, zn_view(text, type_text(layout, record->type, text)));
-	end_column(out, start, layout->type_width);
-	return column;
+	go_to(out, line, column + layout->type_width + 1);
 }
 
 /* "4h", "1d12h": as a master file may say it. */
@@ -178,7 +175,7 @@ static bool print_soa(struct layout *layout, const struct zn_record *record, str
 		emit_fill(out, indent);
 		size_t start = out->len;
 		emit_number(out, values[i]);
-		end_column(out, start, 10);
+		go_to(out, start, 11);
 		zn_buf_add_str(out, "; ");
 		zn_buf_add_str(out, names[i]);
 		if (i > 0 && values[i] >= 60) {

@@ -1,8 +1,8 @@
 /* fs/text/print.h - a zone as canonical master-file text: parse(print(z)) = z, and print(parse(print(z))) is the same bytes. $ORIGIN and $TTL first, then a line
  * a record in columns, names relative to the apex, the SOA in parentheses with its fields named. docs/dialect.md, printing. Pure.
  *
- * One table of ours says how each type is written, so that every node prints the same whatever its libknot; libknot writes LOC and APL. RDATA that does not fit its type,
- * and types without a mnemonic that name servers in use know, are written as RFC 3597 says (\# length hex). */
+ * One table of ours says how each type is written, so that every node prints the same whatever libraries it has. RDATA that does not fit its type, and types
+ * without a mnemonic that name servers in use know, are written as RFC 3597 says (\# length hex). */
 #pragma once
 #include "store/dns/zone.h"
 

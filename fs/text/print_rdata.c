@@ -1,6 +1,5 @@
 /* RDATA as text. RFC 1035 5.1 and each type's own RFC; what does not fit: RFC 3597 5. */
 #include <arpa/inet.h>
-#include <libknot/libknot.h>
 #include <time.h>
 
 #include "fs/text/emit.h"
@@ -14,7 +13,7 @@
  *   d  time, YYYYMMDDHHmmSS    y  type mnemonic                   m  types of a bitmap
  *   s  salt, hex or "-"        w  hash in base32hex               e  bytes in hex with dashes (EUI)
  *   a  tag of CAA              q  the rest as one quoted string
- *   g  gateway of IPSECKEY     h  HIP     v  SvcParams            k  all of it by libknot */
+ *   g  gateway of IPSECKEY     h  HIP     v  SvcParams     l  LOC     p  APL */
 static const struct layout {
 	uint16_t type;
 	const char *fields;
@@ -22,8 +21,8 @@ static const struct layout {
 	{ZN_TYPE_A, "i"}, {ZN_TYPE_NS, "n"}, {3, "n"}, {4, "n"}, {ZN_TYPE_CNAME, "n"}, {ZN_TYPE_SOA, "nn44444"}, {ZN_TYPE_MB, "n"}, {ZN_TYPE_MG, "n"},
 	{ZN_TYPE_MR, "n"}, {ZN_TYPE_PTR, "n"}, {ZN_TYPE_HINFO, "tt"}, {ZN_TYPE_MINFO, "nn"}, {ZN_TYPE_MX, "2n"}, {ZN_TYPE_TXT, "T"}, {ZN_TYPE_RP, "nn"},
 	{ZN_TYPE_AFSDB, "2n"}, {19, "t"}, {20, "to"}, {21, "2n"}, {ZN_TYPE_SIG, "y114dd2nb"}, {ZN_TYPE_KEY, "211b"}, {26, "2nn"}, {ZN_TYPE_AAAA, "I"},
-	{ZN_TYPE_LOC, "k"}, {ZN_TYPE_SRV, "222n"}, {ZN_TYPE_NAPTR, "22tttn"}, {ZN_TYPE_KX, "2n"}, {ZN_TYPE_CERT, "221b"}, {ZN_TYPE_DNAME, "n"},
-	{ZN_TYPE_APL, "k"}, {ZN_TYPE_DS, "211x"}, {ZN_TYPE_SSHFP, "11x"}, {ZN_TYPE_IPSECKEY, "111gB"}, {ZN_TYPE_RRSIG, "y114dd2nb"},
+	{ZN_TYPE_LOC, "l"}, {ZN_TYPE_SRV, "222n"}, {ZN_TYPE_NAPTR, "22tttn"}, {ZN_TYPE_KX, "2n"}, {ZN_TYPE_CERT, "221b"}, {ZN_TYPE_DNAME, "n"},
+	{ZN_TYPE_APL, "p"}, {ZN_TYPE_DS, "211x"}, {ZN_TYPE_SSHFP, "11x"}, {ZN_TYPE_IPSECKEY, "111gB"}, {ZN_TYPE_RRSIG, "y114dd2nb"},
 	{ZN_TYPE_NSEC, "nm"}, {ZN_TYPE_DNSKEY, "211b"}, {ZN_TYPE_DHCID, "b"}, {ZN_TYPE_NSEC3, "112swm"}, {ZN_TYPE_NSEC3PARAM, "112s"},
 	{ZN_TYPE_TLSA, "111x"}, {ZN_TYPE_SMIMEA, "111x"}, {ZN_TYPE_HIP, "h"}, {ZN_TYPE_RKEY, "211b"}, {ZN_TYPE_CDS, "211x"}, {ZN_TYPE_CDNSKEY, "211b"},
 	{ZN_TYPE_OPENPGPKEY, "b"}, {ZN_TYPE_CSYNC, "42m"}, {ZN_TYPE_ZONEMD, "411x"}, {ZN_TYPE_SVCB, "2nv"}, {ZN_TYPE_HTTPS, "2nv"}, {ZN_TYPE_SPF, "T"},
@@ -56,6 +55,13 @@ struct print {
 	const struct zn_name *apex;
 	uint16_t type;
 };
+
+/* A field that turns out to be empty has no blank before it. */
+static void drop_blank(struct print *p)
+{
+	if (p->out->len && !p->out->failed)
+		p->out->data[--p->out->len] = 0;
+}
 
 static void print_name(struct print *p)
 {
@@ -233,8 +239,8 @@ static void print_bitmap(struct print *p)
 			first = false;
 		}
 	}
-	if (first && p->out->len && p->out->data[p->out->len - 1] == ' ')
-		p->out->len--; /* no types: no blank before them */
+	if (first)
+		drop_blank(p);
 }
 
 /* RFC 8659 4.1.1: letters and digits. */
@@ -366,8 +372,8 @@ static void print_params(struct print *p)
 {
 	int last = -1;
 
-	if (zn_reader_left(&p->in) == 0 && p->out->len)
-		p->out->len--; /* no parameters: no blank before them */
+	if (zn_reader_left(&p->in) == 0)
+		drop_blank(p);
 	for (bool first = true; zn_reader_left(&p->in) > 0; first = false) {
 		unsigned key = zn_read_u16(&p->in);
 		struct print value = *p;
@@ -386,24 +392,76 @@ static void print_params(struct print *p)
 	}
 }
 
-/* Long forms that libknot has written since before the oldest we meet, alike. */
-static void print_by_libknot(struct print *p)
+/* RFC 1876 2: a power of ten in cm, one digit each. */
+static void print_loc_size(struct print *p, uint8_t size)
 {
-	struct zn_view rdata = zn_read_rest(&p->in);
-	uint8_t owner[] = {0};
-	knot_rrset_t rrset;
-	char text[8192];
-	int len = -1;
+	unsigned base = size >> 4, power = size & 15;
+	uint64_t cm = base;
 
-	knot_rrset_init(&rrset, owner, p->type, KNOT_CLASS_IN, 0);
-	if (rdata.len <= UINT16_MAX && knot_rrset_add_rdata(&rrset, rdata.data, (uint16_t)rdata.len, NULL) == KNOT_EOK) {
-		len = knot_rrset_txt_dump_data(&rrset, 0, text, sizeof(text), &KNOT_DUMP_STYLE_DEFAULT);
-		knot_rdataset_clear(&rrset.rrs, NULL);
-	}
-	if (len <= 0 || (size_t)len >= sizeof(text))
+	if (base > 9 || power > 9 || (base == 0 && power > 0))
 		p->in.failed = true;
+	for (; power > 0; power--)
+		cm *= 10;
+	if (cm % 100)
+		zn_buf_addf(p->out, " %u.%02um", (unsigned)(cm / 100), (unsigned)(cm % 100));
 	else
-		zn_buf_add(p->out, zn_view(text, (size_t)len));
+		zn_buf_addf(p->out, " %um", (unsigned)(cm / 100));
+}
+
+/* Thousandths of a second of arc from the equator or meridian. */
+static void print_loc_angle(struct print *p, uint32_t angle, uint32_t degrees_max, const char *signs)
+{
+	bool positive = angle >= UINT32_C(1) << 31;
+	uint32_t value = positive ? angle - (UINT32_C(1) << 31) : (UINT32_C(1) << 31) - angle;
+
+	if (value > degrees_max * 3600000)
+		p->in.failed = true;
+	zn_buf_addf(p->out, "%u %u %u.%03u %c ", (unsigned)(value / 3600000), (unsigned)(value / 60000 % 60), (unsigned)(value / 1000 % 60),
+		(unsigned)(value % 1000), signs[positive ? 0 : 1]);
+}
+
+/* RFC 1876 3. */
+static void print_loc(struct print *p)
+{
+	const uint32_t ground = 10000000; /* cm below which heights are negative */
+	uint8_t version = zn_read_u8(&p->in), size = zn_read_u8(&p->in), horizontal = zn_read_u8(&p->in), vertical = zn_read_u8(&p->in);
+	uint32_t latitude = zn_read_u32(&p->in), longitude = zn_read_u32(&p->in), altitude = zn_read_u32(&p->in);
+	uint32_t cm = altitude < ground ? ground - altitude : altitude - ground;
+
+	if (version != 0)
+		p->in.failed = true;
+	print_loc_angle(p, latitude, 90, "NS");
+	print_loc_angle(p, longitude, 180, "EW");
+	zn_buf_addf(p->out, "%s%u.%02um", altitude < ground ? "-" : "", (unsigned)(cm / 100), (unsigned)(cm % 100));
+	print_loc_size(p, size);
+	print_loc_size(p, horizontal);
+	print_loc_size(p, vertical);
+}
+
+/* RFC 3123 5. Addresses are stored without their last zero bytes. */
+static void print_apl(struct print *p)
+{
+	const char *separator = "";
+
+	if (zn_reader_left(&p->in) == 0)
+		p->in.failed = true;
+	while (zn_reader_left(&p->in) > 0) {
+		char text[INET6_ADDRSTRLEN] = "";
+		uint8_t address[16] = {0};
+		unsigned family = zn_read_u16(&p->in), prefix = zn_read_u8(&p->in), len = zn_read_u8(&p->in);
+		struct zn_view bytes = zn_read_view(&p->in, len & 0x7f);
+		size_t most = family == 1 ? 4 : family == 2 ? 16 : 0;
+
+		if (most == 0 || bytes.len > most || prefix > 8 * most || (bytes.len && bytes.data[bytes.len - 1] == 0)) {
+			p->in.failed = true;
+			return;
+		}
+		if (bytes.len)
+			memcpy(address, bytes.data, bytes.len);
+		inet_ntop(family == 1 ? AF_INET : AF_INET6, address, text, sizeof(text));
+		zn_buf_addf(p->out, "%s%s%u:%s/%u", separator, len & 0x80 ? "!" : "", family, text, prefix);
+		separator = " ";
+	}
 }
 
 static void print_rest(struct print *p, void (*print)(struct print *p, struct zn_view bytes), bool may_be_empty)
@@ -414,8 +472,8 @@ static void print_rest(struct print *p, void (*print)(struct print *p, struct zn
 		print(p, rest);
 	else if (!may_be_empty)
 		p->in.failed = true;
-	else if (p->out->len)
-		p->out->len--; /* nothing: no blank before it */
+	else
+		drop_blank(p);
 }
 
 static void print_field(struct print *p, char field)
@@ -455,8 +513,8 @@ static void print_field(struct print *p, char field)
 	case 'o':
 		if (zn_reader_left(&p->in) > 0)
 			print_string(p);
-		else if (p->out->len)
-			p->out->len--;
+		else
+			drop_blank(p);
 		break;
 	case 'x':
 		print_rest(p, print_hex, false);
@@ -506,8 +564,11 @@ static void print_field(struct print *p, char field)
 	case 'v':
 		print_params(p);
 		break;
-	case 'k':
-		print_by_libknot(p);
+	case 'l':
+		print_loc(p);
+		break;
+	case 'p':
+		print_apl(p);
 		break;
 	}
 }
@@ -536,8 +597,10 @@ void zn_print_rdata(uint16_t type, struct zn_view rdata, const struct zn_name *a
 		}
 		if (!p.in.failed && zn_reader_left(&p.in) == 0)
 			return;
-		if (!out->failed && out->data)
+		if (!out->failed && out->data) {
 			out->len = start;
+			out->data[start] = 0;
+		}
 	}
 	print_generic(&p, rdata);
 }
