@@ -113,7 +113,7 @@ def big_zone():
 def goal_check(rounds):
     big = big_zone()
     ours, theirs = in_turns(rounds, lambda: whole([zonefs(), "check", "--origin", "example", big]),
-                            lambda: whole([zscan(), "cb", "example.", big]))
+                            lambda: whole([zscan(), "cb", "example", big]))
     report("G1", "check of 1M records / zscan", [o[0] for o in ours], [t[0] for t in theirs], 3)
     report("G2", "peak memory of it / 150 MB", [o[1] for o in ours], [150.0] * len(ours), 1, "MB")
 
