@@ -231,7 +231,8 @@ static enum zn_code meet(struct apply *a)
 	return a->wants.kind == ZN_WANT_DATA ? meet_data(a) : meet_derived(a);
 }
 
-/* Type 50 that is not wanted. What PowerDNS 4.9 leaves at names of a signed zone (TTL 1, at NSEC3 the name itself) answers nothing. */
+/* Type 50 that is not wanted. What PowerDNS 4.9 writes at names of a zone signed with NSEC, and leaves behind when that changes
+ * (TTL 1, the name itself), answers nothing. */
 static bool tolerated(struct apply *a, struct zn_view owner)
 {
 	struct zn_reader in = zn_reader_init(a->stored);
@@ -241,8 +242,7 @@ static bool tolerated(struct apply *a, struct zn_view owner)
 	if (a->wants.mode->dnssec == ZN_DNSSEC_UNSIGNED || zn_read_u32le(&in) != 1 || in.failed ||
 			zn_wants_owner(&a->wants, owner) == SIZE_MAX)
 		return false;
-	return a->wants.mode->dnssec == ZN_DNSSEC_NSEC ||
-		(zn_key_to_name(owner, NULL, &name) == ZN_OK && zn_view_equal(rdata, zn_name_view(&name)));
+	return zn_key_to_name(owner, NULL, &name) == ZN_OK && zn_view_equal(rdata, zn_name_view(&name));
 }
 
 /* A live data row that is not wanted: only its disabled RRs stay. */
