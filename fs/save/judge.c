@@ -2,6 +2,7 @@
 #include "fs/save/task.h"
 
 #include "fs/save/known.h"
+#include "fs/save/prepared.h"
 #include "store/base/limits.h"
 
 void zn_judged_release(struct zn_judged *judged)
@@ -90,6 +91,25 @@ static uint64_t hash_of_soa(const struct zn_zone *zone)
 	return zn_record_hash(zn_zone_apex(zone), &soa);
 }
 
+static enum zn_code read_text(struct task *task, const struct zn_check_options *options, const struct zn_zone_info *stored, struct zn_err *err)
+{
+	struct zn_judged *judged = &task->judged;
+	char file[ZN_FILENAME_MAX + 1];
+
+	judged->options = *options;
+	enum zn_code code = parse(task, NULL, err);
+	if (code == ZN_ESYNTAX && stored)
+		code = parse_again(task, stored, err);
+	if (code != ZN_OK)
+		return code;
+	judged->digest = zn_zone_digest(judged->parsed.zone);
+	judged->soa_hash = hash_of_soa(judged->parsed.zone);
+	zn_buf_clear(&task->warnings);
+	if (task->findings.warnings)
+		zn_findings_render(&task->findings, zn_task_file(task, file), task->save->text, &task->warnings);
+	return ZN_OK;
+}
+
 /* A text as long as the stored one may be the stored one: then no lock is needed to say so (rule 13). */
 static enum zn_code changes_nothing(struct task *task, const struct zn_zone_info *info, bool *ret_nothing, struct zn_err *err)
 {
@@ -126,29 +146,23 @@ enum zn_code zn_task_judge(struct task *task, bool *ret_finished, struct zn_err 
 	if (exists && zn_kind_read_only(info.kind))
 		return zn_fail(err, ZN_EACCES, "a %s zone: its primary owns it", zn_kind_text(info.kind));
 
+	struct zn_check_options options = options_for(&mode);
 	zn_judged_release(&task->judged);
-	task->judged.options = options_for(&mode);
-	code = parse(task, NULL, err);
-	if (code == ZN_ESYNTAX && exists)
-		code = parse_again(task, &info, err);
+	if (!zn_prepared_take(task->saver->prepared, task, &options))
+		code = read_text(task, &options, exists ? &info : NULL, err);
+	else
+		code = ZN_OK;
 	if (code != ZN_OK)
 		return code;
-	zn_buf_clear(&task->warnings);
-	if (task->findings.warnings) {
-		char file[ZN_FILENAME_MAX + 1];
-
-		zn_findings_render(&task->findings, zn_task_file(task, file), task->save->text, &task->warnings);
+	if (task->save->validate_only) {
+		zn_prepared_put(task->saver->prepared, task, zn_clock_mono());
+		*ret_finished = true;
+		return ZN_OK;
 	}
 	if (exists) {
 		ZN_AUTO(zn_buf_release) struct zn_buf earlier = ZN_BUF_INIT(ZN_TEXT_MAX);
 
 		task->had_warnings = zn_saver_warnings(task->saver, &task->save->zone, &earlier, NULL) == ZN_OK;
-	}
-	task->judged.digest = zn_zone_digest(task->judged.parsed.zone);
-	task->judged.soa_hash = hash_of_soa(task->judged.parsed.zone);
-	if (task->save->validate_only) {
-		*ret_finished = true;
-		return ZN_OK;
 	}
 	return exists ? changes_nothing(task, &info, ret_finished, err) : ZN_OK;
 }

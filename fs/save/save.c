@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "fs/save/prepared.h"
 #include "fs/save/refuse.h"
 #include "fs/save/task.h"
 #include "fs/save/zoneid.h"
@@ -205,6 +206,18 @@ static void judge(struct task *task)
 	finish(task, true);
 }
 
+/* With the lock held. What was read ahead and not saved is forgotten meanwhile. */
+static void wait_for_work(struct zn_saver *saver)
+{
+	uint64_t expiry = zn_prepared_expire(saver->prepared, zn_clock_mono());
+	struct timespec until = zn_stamp_timespec((struct zn_stamp){expiry});
+
+	if (expiry == UINT64_MAX)
+		pthread_cond_wait(&saver->ready, &saver->lock);
+	else
+		pthread_cond_timedwait(&saver->ready, &saver->lock, &until);
+}
+
 static void *pool_main(void *context)
 {
 	struct zn_saver *saver = context;
@@ -216,7 +229,7 @@ static void *pool_main(void *context)
 		if (!task) {
 			if (saver->ended)
 				break;
-			pthread_cond_wait(&saver->ready, &saver->lock);
+			wait_for_work(saver);
 			continue;
 		}
 		bool finishing = task->state == TASK_FINISHING;
@@ -240,6 +253,7 @@ static void free_saver(struct zn_saver *saver)
 	zn_refused_close(saver->refused);
 	zn_guard_free(saver->guard);
 	zn_last_free(saver->last);
+	zn_prepared_free(saver->prepared);
 	pthread_cond_destroy(&saver->ready);
 	pthread_cond_destroy(&saver->idle);
 	pthread_mutex_destroy(&saver->lock);
@@ -265,7 +279,8 @@ static enum zn_code make_parts(struct zn_saver *saver, struct zn_err *err)
 	enum zn_code code = zn_refused_open(options->spool, !options->read_only, &saver->refused, err);
 	if (code != ZN_OK)
 		return code;
-	if (zn_guard_new(records, zones, &saver->guard) != ZN_OK || zn_last_new(&saver->last) != ZN_OK)
+	if (zn_guard_new(records, zones, &saver->guard) != ZN_OK || zn_last_new(&saver->last) != ZN_OK ||
+		zn_prepared_new(&saver->prepared) != ZN_OK)
 		return zn_fail(err, ZN_ENOMEM, "out of memory");
 	while (!saver->options.site)
 		if (getrandom(&saver->options.site, sizeof saver->options.site, 0) < 0 && errno != EINTR)
@@ -305,9 +320,9 @@ enum zn_code zn_saver_start(struct zn_env *env, struct zn_local *local, struct z
 	saver->options = *options;
 	saver->last_ready = &saver->first_ready;
 	pthread_mutex_init(&saver->lock, NULL);
-	pthread_cond_init(&saver->ready, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&saver->ready, &monotonic);
 	pthread_cond_init(&saver->idle, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	enum zn_code code = make_parts(saver, err);

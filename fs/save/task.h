@@ -63,6 +63,7 @@ struct zn_outcome {
 };
 void zn_outcome_release(struct zn_outcome *outcome);
 
+struct zn_prepared;
 struct task {
 	struct zn_job job;		/* first */
 	struct zn_saver *saver;
@@ -94,6 +95,7 @@ struct zn_saver {
 	struct zn_refused *refused;
 	struct zn_guard *guard;
 	struct zn_last *last;
+	struct zn_prepared *prepared;
 	atomic_uint counter;		/* of saves: with the site it names a version of a text */
 
 	pthread_mutex_t lock;		/* guards what follows, and what struct task says */
