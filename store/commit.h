@@ -20,17 +20,21 @@ struct zn_job {
 	 * did there, and later envs are not run. May set order to leave out the second env. May run again from the start when the transaction
 	 * as a whole could not be committed with the others: it must not keep results of a run until done() says ZN_OK. */
 	enum zn_code (*run)(struct zn_job *job, struct zn_txn *txn, struct zn_err *err);
-	/* Last word, on the commit thread (or in submit/stop when refused there), after the commit or with the failure. Must not block;
-	 * owns the job from here on. */
+	/* Last word, with no lock of ours held: on the commit thread after the commit or with the failure; on the thread that watches deadlines, or in
+	 * submit or stop, when refused there. Must not block; owns the job from here on. */
 	void (*done)(struct zn_job *job, enum zn_code code, const struct zn_err *err);
 	/* private to commit.c */
 	struct zn_job *next;
+	struct zn_job_waiter *waiter;
+	enum zn_job_order asked;
 	int state;
 };
 
 struct zn_commit;
 ZN_MUST_USE enum zn_code zn_commit_start(struct zn_env *env, struct zn_commit **ret_commit, struct zn_err *err);
-/* Jobs waiting are run; those not had by `deadline` (zn_clock_mono(); a foreign process may hold the lock) are done with ZN_EBUSY. */
+/* Jobs waiting are run; those not had by `deadline` (zn_clock_mono(); a foreign process may hold the lock) are done with ZN_EBUSY. When the
+ * commit thread itself cannot be had back, because LMDB waits for that process for ever, it is left behind and the env abandoned
+ * (zn_env_abandon): the process is to exit. Nothing is submitted any more. */
 void zn_commit_stop(struct zn_commit *commit, uint64_t deadline);
 
 void zn_commit_submit(struct zn_commit *commit, struct zn_job *job);

@@ -40,33 +40,8 @@ static enum zn_code process_token(uint64_t *ret_token, struct zn_err *err)
 	return ZN_OK;
 }
 
-enum zn_code zn_zones_intend(struct zn_txn *first, enum zn_intent_kind kind, uint32_t id, const struct zn_zone_id *zone,
-	enum zn_kind zone_kind, struct zn_err *err)
-{
-	ZN_AUTO(zn_buf_release) struct zn_buf key = ZN_BUF_INIT(KEY_SIZE), value = ZN_BUF_INIT(1024);
-	uint64_t token;
-
-	enum zn_code code = process_token(&token, err);
-	if (code)
-		return code;
-	zn_buf_add_str(&key, KEY_PREFIX);
-	zn_write_u64(&key, token);
-	zn_write_u32(&key, id);
-	zn_write_u8(&value, 1);
-	zn_write_u8(&value, kind);
-	zn_write_u32(&value, id);
-	zn_write_u8(&value, zone_kind);
-	zn_write_u8(&value, zone->name.len);
-	zn_buf_add(&value, zn_name_view(&zone->name));
-	zn_write_u8(&value, (uint8_t)strlen(zone->variant));
-	zn_buf_add_str(&value, zone->variant);
-	code = zn_buf_check(&key, "an intent", err);
-	if (!code)
-		code = zn_buf_check(&value, "an intent", err);
-	return code ? code : zn_txn_put_raw(first, table_of(first->which), zn_buf_view(&key), first->now, 0, zn_buf_view(&value), err);
-}
-
-/* Keys of the intents in this env into `keys`, KEY_SIZE bytes each; only those of one process when `token` is not 0. */
+/* Keys of the intents in this env into `keys`, KEY_SIZE bytes each; only those of one process when `token` is not 0, and none of the
+ * running transaction. */
 static enum zn_code list_intents(struct zn_txn *txn, uint64_t token, struct zn_buf *keys, struct zn_err *err)
 {
 	ZN_AUTO(zn_cursor_close) struct zn_cursor cursor = {0};
@@ -80,9 +55,14 @@ static enum zn_code list_intents(struct zn_txn *txn, uint64_t token, struct zn_b
 		code = zn_cursor_open(&cursor, txn, table_of(txn->which), err);
 	if (!code)
 		code = zn_cursor_seek(&cursor, zn_buf_view(&prefix));
-	for (; !code && zn_view_starts_with(cursor.key, zn_buf_view(&prefix)); code = zn_cursor_next(&cursor))
-		if (cursor.key.len == KEY_SIZE)
+	for (; !code && zn_view_starts_with(cursor.key, zn_buf_view(&prefix)); code = zn_cursor_next(&cursor)) {
+		struct zn_header header = {0};
+		struct zn_view payload;
+		bool running = txn->mode == ZN_TXN_WRITE && zn_header_read(cursor.value, &header, &payload) == ZN_OK &&
+			       header.txnid == zn_txn_id(txn);
+		if (cursor.key.len == KEY_SIZE && !running)
 			zn_buf_add(keys, cursor.key);
+	}
 	if (code && code != ZN_ENOTFOUND)
 		return code;
 	return zn_buf_check(keys, "intents", err);
@@ -104,6 +84,35 @@ enum zn_code zn_zones_forget_intents(struct zn_txn *txn, struct zn_err *err)
 	for (size_t at = 0; !code && at < keys.len; at += KEY_SIZE)
 		code = zn_txn_erase(txn, table_of(txn->which), key_at(&keys, at), err);
 	return code;
+}
+
+enum zn_code zn_zones_intend(struct zn_txn *first, enum zn_intent_kind kind, uint32_t id, const struct zn_zone_id *zone,
+	enum zn_kind zone_kind, struct zn_err *err)
+{
+	ZN_AUTO(zn_buf_release) struct zn_buf key = ZN_BUF_INIT(KEY_SIZE), value = ZN_BUF_INIT(1024);
+	uint64_t token;
+
+	enum zn_code code = process_token(&token, err);
+	if (code)
+		return code;
+	zn_buf_add_str(&key, KEY_PREFIX);
+	zn_write_u64(&key, token);
+	zn_write_u32(&key, id);
+	zn_write_u8(&value, 1);
+	zn_write_u8(&value, kind);
+	zn_write_u32(&value, id);
+	zn_write_u8(&value, zone_kind);
+	zn_write_u8(&value, zone->name.len);
+	zn_buf_add(&value, zn_name_view(&zone->name));
+	zn_write_u8(&value, (uint8_t)strlen(zone->variant));
+	zn_buf_add_str(&value, zone->variant);
+	/* Jobs run one batch after the other: what earlier ones left is done with. */
+	code = zn_zones_forget_intents(first, err);
+	if (!code)
+		code = zn_buf_check(&key, "an intent", err);
+	if (!code)
+		code = zn_buf_check(&value, "an intent", err);
+	return code ? code : zn_txn_put_raw(first, table_of(first->which), zn_buf_view(&key), first->now, 0, zn_buf_view(&value), err);
 }
 
 static enum zn_code decode(struct zn_view payload, struct intent *ret_intent)
