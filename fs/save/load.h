@@ -1,6 +1,11 @@
 /* fs/save/load.h - a zone as the text a reader gets, and its size and mtime. details.md 9, 10, 12.
  *
- * Kept text when its digest fits the rows, else the canonical print. Each call reads in one transaction per env and ends it. */
+ * Kept text when it says what the rows say, else the canonical print. They agree when the digest of what the pieces yield is that of the rows; a text that gives
+ * a record twice is parsed to find out. Where the cache knows that the text fits, no row is read: a text goes out at the speed of memory.
+ * Each call reads in one transaction per env and ends it.
+ *
+ * mtime: what utimens gave while the head of the text fits the rows; else the newest stamp of rows and head; where a change leaves that where it was or behind, the
+ * time at which the change was found here. */
 #pragma once
 #include "store/local.h"
 #include "store/records.h"
@@ -14,8 +19,12 @@ struct zn_loaded {
 	struct zn_zone_stat stat;
 	uint32_t serial;
 	uint64_t txnid[2];	/* states read, by enum zn_which */
+	/* Kept text that does not decode or is newer than this program: it was left alone, the canonical print stands in for it until the next save. Told
+	 * whenever it was looked at. */
+	bool damaged;
+	char damage[200];	/* what, in a sentence */
 };
-/* Where bytes go, in order: a buffer or a spool file. */
+/* Where bytes go, in order, a quarter MiB at a time or less: a buffer or a spool file. A failure ends the load. */
 struct zn_sink {
 	void *context;
 	enum zn_code (*write)(void *context, struct zn_view bytes);
