@@ -149,6 +149,7 @@ static enum zn_code start_mount(struct daemon *daemon, struct zn_err *err)
 	struct zn_mount_parts parts = {
 		.env = program->env,
 		.local = program->local,
+		.commit = program->commit,
 		.watch = program->watch,
 		.loader = program->loader,
 		.saver = program->saver,

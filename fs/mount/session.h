@@ -32,6 +32,7 @@ struct zn_mount_options {
 struct zn_mount_parts {
 	struct zn_env *env;
 	struct zn_local *local;
+	struct zn_commit *commit;
 	struct zn_watch *watch;
 	struct zn_loader *loader;
 	struct zn_saver *saver;

@@ -1,0 +1,682 @@
+#include "fs/mount/ops.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+/* Nodes and what they keep */
+
+struct zn_body *zn_body_new(void)
+{
+	struct zn_body *body = calloc(1, sizeof *body);
+
+	if (body)
+		pthread_mutex_init(&body->lock, NULL);
+	return body;
+}
+
+/* A node that was taken out of the table. */
+void zn_body_free(struct zn_mount *mount, struct zn_node *node)
+{
+	struct zn_body *body = node->body;
+
+	if (body) {
+		zn_content_unref(body->content);
+		if (body->scan)
+			zn_prescan_free(body->scan);
+		free(body->path);
+		pthread_mutex_destroy(&body->lock);
+		free(body);
+	}
+	pthread_mutex_lock(&mount->lock);
+	zn_node_free(&mount->nodes, node);
+	pthread_mutex_unlock(&mount->lock);
+}
+
+/* With mount->lock: other tables let go of a node that is spent. */
+static void unlink_node(struct zn_mount *mount, struct zn_node *node)
+{
+	struct zn_body *body = node->body;
+
+	if (!body)
+		return;
+	if (body->scratch) {
+		body->scratch->node = NULL;
+		if (!body->scratch->named)
+			zn_scratch_free(&mount->scratches, body->scratch);
+		body->scratch = NULL;
+	}
+	if (node->kind == ZN_NODE_CONTROL)
+		zn_control_forget(mount, body);
+}
+
+void zn_node_forget(struct zn_mount *mount, uint64_t id, uint64_t count)
+{
+	pthread_mutex_lock(&mount->lock);
+	struct zn_node *node = zn_nodes_forget(&mount->nodes, id, count);
+
+	if (node)
+		unlink_node(mount, node);
+	pthread_mutex_unlock(&mount->lock);
+	if (node)
+		zn_body_free(mount, node);
+}
+
+/* A hold is let go. */
+void zn_node_drop(struct zn_mount *mount, struct zn_node *node)
+{
+	pthread_mutex_lock(&mount->lock);
+	node->held--;
+	node = zn_nodes_spent(&mount->nodes, node);
+	if (node)
+		unlink_node(mount, node);
+	pthread_mutex_unlock(&mount->lock);
+	if (node)
+		zn_body_free(mount, node);
+}
+
+uint32_t zn_node_token(uint64_t node)
+{
+	return (uint32_t)((node >> 32 ^ node) % 999999937 + 1);
+}
+
+void zn_reply_entry(fuse_req_t req, const struct fuse_entry_param *entry)
+{
+	struct zn_mount *mount = zn_mount_of(req);
+	uint64_t node = entry->ino;
+
+	if (fuse_reply_entry(req, entry) != 0)
+		zn_node_forget(mount, node, 1);
+}
+
+/* Directories */
+
+void zn_root_attr(struct zn_mount *mount, struct stat *ret_attr)
+{
+	*ret_attr = (struct stat){
+		.st_ino = ZN_NODE_ROOT,
+		.st_mode = S_IFDIR | (0777 & ~mount->options.umask),
+		.st_nlink = 2,
+		.st_uid = mount->options.uid,
+		.st_gid = mount->options.gid,
+		.st_size = 4096,
+		.st_blksize = 4096,
+		.st_mtim = zn_stamp_timespec(mount->started),
+		.st_ctim = zn_stamp_timespec(mount->started),
+		.st_atim = zn_stamp_timespec(mount->started),
+	};
+}
+
+void zn_scratch_attr(struct zn_mount *mount, const struct zn_scratch *scratch, struct stat *ret_attr)
+{
+	static const mode_t types[] = {S_IFREG, S_IFLNK, S_IFDIR};
+
+	(void)mount;
+	*ret_attr = (struct stat){
+		.st_ino = zn_inode_scratch(scratch->number),
+		.st_mode = types[scratch->type] | scratch->mode,
+		.st_nlink = scratch->type == ZN_SCRATCH_DIR ? 2 : scratch->named,
+		.st_uid = scratch->uid,
+		.st_gid = scratch->gid,
+		.st_size = scratch->type == ZN_SCRATCH_DIR ? 4096 : (off_t)scratch->size,
+		.st_blksize = 4096,
+		.st_blocks = (blkcnt_t)((scratch->size + 511) / 512),
+		.st_mtim = zn_stamp_timespec(scratch->mtime),
+		.st_ctim = zn_stamp_timespec(scratch->used),
+		.st_atim = zn_stamp_timespec(scratch->mtime),
+	};
+}
+
+bool zn_scratch_entry(struct zn_mount *mount, struct zn_scratch *scratch, struct fuse_entry_param *ret_entry)
+{
+	struct zn_node *node = scratch->node;
+
+	if (!node) {
+		struct zn_body *body = zn_body_new();
+
+		node = body ? zn_nodes_add(&mount->nodes, ZN_NODE_SCRATCH) : NULL;
+		if (!node) {
+			free(body);
+			return false;
+		}
+		node->body = body;
+		body->scratch = scratch;
+		scratch->node = node;
+	}
+	node->lookups++;
+	*ret_entry = (struct fuse_entry_param){.ino = node->id, .generation = 1};
+	zn_scratch_attr(mount, scratch, &ret_entry->attr);
+	return true;
+}
+
+/* A node of the table by its id, from mount->lock. */
+static struct zn_body *body_of(struct zn_mount *mount, uint64_t id, struct zn_node **ret_node)
+{
+	*ret_node = zn_nodes_get(&mount->nodes, id);
+	return *ret_node ? (*ret_node)->body : NULL;
+}
+
+struct zn_place zn_place(struct zn_mount *mount, uint64_t id)
+{
+	struct zn_place place = {.kind = ZN_PLACE_TOP};
+	struct zn_node *node;
+
+	if (id == ZN_NODE_ROOT)
+		return place;
+	pthread_mutex_lock(&mount->lock);
+	const struct zn_body *body = body_of(mount, id, &node);
+
+	place.kind = ZN_PLACE_NOT_A_DIRECTORY;
+	if (node && node->kind == ZN_NODE_CONTROL)
+		place = (struct zn_place){.kind = ZN_PLACE_CONTROL, .path = body->path};
+	else if (node && node->kind == ZN_NODE_SCRATCH && body->scratch->type == ZN_SCRATCH_DIR)
+		place = (struct zn_place){.kind = ZN_PLACE_SCRATCH, .scratch = body->scratch->number};
+	pthread_mutex_unlock(&mount->lock);
+	return place;
+}
+
+int zn_directory_may(struct zn_mount *mount, const struct zn_who *who, uint64_t id, int mask)
+{
+	struct stat attr;
+	struct zn_node *node;
+
+	zn_root_attr(mount, &attr);
+	if ((mask & W_OK) && mount->options.read_only)
+		return EROFS;
+	if (id != ZN_NODE_ROOT) {
+		pthread_mutex_lock(&mount->lock);
+		const struct zn_body *body = body_of(mount, id, &node);
+
+		if (node && node->kind == ZN_NODE_SCRATCH)
+			zn_scratch_attr(mount, body->scratch, &attr);
+		pthread_mutex_unlock(&mount->lock);
+	}
+	return zn_who_may(who, attr.st_mode, attr.st_uid, attr.st_gid, mask);
+}
+
+/* LOOKUP and FORGET */
+
+static void lookup_zone(fuse_req_t req, const struct zn_zone_id *zone, bool canonical)
+{
+	struct zn_mount *mount = zn_mount_of(req);
+	struct zn_who who = zn_who(req);
+	struct fuse_entry_param entry = {.generation = 1};
+	struct zn_zone_info info = {.zone = *zone, .kind = ZN_KIND_NATIVE};
+	struct zn_loaded loaded = {.stat.mtime = mount->started};
+	uint32_t version = 0;
+	enum zn_code code = zn_mount_zone(mount, zone, &info);
+	bool stored = code == ZN_OK, fresh = false;
+	struct zn_body *body = NULL;
+
+	if (code != ZN_OK && code != ZN_ENOTFOUND) {
+		fuse_reply_err(req, zn_errno(code, NULL, ZN_OP_OTHER));
+		return;
+	}
+	if (stored && zn_mount_zone_stat(mount, &info, &loaded, &version) != ZN_OK)
+		stored = false;
+	pthread_mutex_lock(&mount->lock);
+	struct zn_file *file = zn_tree_find(&mount->tree, zone);
+
+	if (file && !file->saving)
+		zn_tree_stored(&mount->tree, file, stored, info.id);
+	if (file && !stored)
+		info.id = file->id;
+	if (zn_file_visible(file, stored)) {
+		entry.ino = zn_nodes_lookup(&mount->nodes, file, info.id, who.thread, zn_clock_mono(), &fresh);
+		if (fresh && !(body = zn_body_new())) {
+			zn_nodes_get(&mount->nodes, entry.ino)->lookups = 0;
+			entry.ino = 0;
+		}
+		if (body) {
+			zn_nodes_get(&mount->nodes, entry.ino)->body = body;
+			body->info = info;
+			body->from = loaded;
+			body->size = loaded.stat.size;
+			body->mtime = loaded.stat.mtime;
+		}
+		code = entry.ino ? ZN_OK : ZN_ENOMEM;
+	} else {
+		code = ZN_ENOTFOUND;
+	}
+	pthread_mutex_unlock(&mount->lock);
+	if (code != ZN_OK) {
+		fuse_reply_err(req, zn_errno(code, NULL, ZN_OP_OTHER));
+		return;
+	}
+	zn_zone_attr(mount, &info, loaded.stat.size, loaded.stat.mtime, &entry.attr);
+	if (fresh)
+		entry.attr.st_atim.tv_nsec = zn_node_token(entry.ino);
+	/* The attributes are those of the version that the state belonged to when it was read. */
+	else if (canonical && stored && zn_node_version(entry.ino) == version)
+		entry.entry_timeout = entry.attr_timeout = ZN_LONG_TIMEOUT;
+	zn_reply_entry(req, &entry);
+}
+
+static void lookup_scratch(fuse_req_t req, uint32_t directory, const char *name)
+{
+	struct zn_mount *mount = zn_mount_of(req);
+	struct fuse_entry_param entry;
+	int error = ENOENT;
+
+	pthread_mutex_lock(&mount->lock);
+	struct zn_scratch *scratch = zn_scratch_find(&mount->scratches, directory, name);
+
+	if (scratch)
+		error = zn_scratch_entry(mount, scratch, &entry) ? 0 : ENOMEM;
+	pthread_mutex_unlock(&mount->lock);
+	if (error)
+		fuse_reply_err(req, error);
+	else
+		zn_reply_entry(req, &entry);
+}
+
+static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct zn_mount *mount = zn_mount_of(req);
+	struct zn_who who = zn_who(req);
+	struct zn_place place = zn_place(mount, parent);
+	struct zn_zone_id zone;
+	bool canonical;
+	int error = place.kind == ZN_PLACE_CONTROL ? 0 : zn_directory_may(mount, &who, parent, X_OK);
+
+	if (place.kind == ZN_PLACE_NOT_A_DIRECTORY)
+		error = ENOTDIR;
+	if (error) {
+		fuse_reply_err(req, error);
+		return;
+	}
+	if (strlen(name) > ZN_FILENAME_MAX) {
+		fuse_reply_err(req, ENAMETOOLONG);
+		return;
+	}
+	if (place.kind == ZN_PLACE_CONTROL) {
+		zn_control_lookup(req, place.path, name);
+		return;
+	}
+	if (place.kind == ZN_PLACE_SCRATCH) {
+		lookup_scratch(req, place.scratch, name);
+		return;
+	}
+	switch (zn_name_kind(name, &zone, &canonical)) {
+	case ZN_NAME_ZONE:
+		lookup_zone(req, &zone, canonical);
+		break;
+	case ZN_NAME_CONTROL:
+		zn_control_lookup(req, NULL, "");
+		break;
+	case ZN_NAME_SCRATCH:
+		lookup_scratch(req, 0, name);
+		break;
+	}
+}
+
+static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)
+{
+	if (!ZN_NODE_IS_VERSION(ino))
+		zn_node_forget(zn_mount_of(req), ino, count);
+	fuse_reply_none(req);
+}
+
+static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!ZN_NODE_IS_VERSION(forgets[i].ino))
+			zn_node_forget(zn_mount_of(req), forgets[i].ino, forgets[i].nlookup);
+	fuse_reply_none(req);
+}
+
+/* Attributes */
+
+void zn_draft_attr(struct zn_mount *mount, const struct zn_node *node, struct stat *ret_attr)
+{
+	const struct zn_body *body = node->body;
+
+	zn_zone_attr(mount, &body->info, body->size, body->mtime, ret_attr);
+	ret_attr->st_ino = zn_inode_zone(node->zone);
+	if (node->kind != ZN_NODE_VERSION)
+		ret_attr->st_atim.tv_nsec = zn_node_token(node->id);
+}
+
+/* A version that nobody has open. */
+static int version_attr(struct zn_mount *mount, uint64_t id, struct stat *ret_attr, double *ret_timeout)
+{
+	struct zn_zone_info info = {.id = zn_node_zone(id)};
+	struct zn_loaded loaded;
+	uint32_t version;
+
+	if (zn_mount_zone_by_id(mount, info.id, &info) != ZN_OK || zn_mount_zone_stat(mount, &info, &loaded, &version) != ZN_OK) {
+		pthread_mutex_lock(&mount->lock);
+		const struct zn_file *file = zn_tree_find_id(&mount->tree, info.id);
+		bool made = file && file->made;
+
+		if (made)
+			info.zone = file->zone;
+		pthread_mutex_unlock(&mount->lock);
+		if (!made)
+			return ESTALE;
+		info.kind = ZN_KIND_NATIVE;
+		zn_zone_attr(mount, &info, 0, mount->started, ret_attr);
+		return 0;
+	}
+	if (version != zn_node_version(id))
+		return ESTALE; /* the path leads to another node by now */
+	zn_zone_attr(mount, &info, loaded.stat.size, loaded.stat.mtime, ret_attr);
+	*ret_timeout = ZN_LONG_TIMEOUT;
+	return 0;
+}
+
+static int attr_of(struct zn_mount *mount, uint64_t id, struct stat *ret_attr, double *ret_timeout)
+{
+	struct zn_node *node;
+	int error = 0;
+
+	*ret_timeout = 0;
+	if (id == ZN_NODE_ROOT) {
+		zn_root_attr(mount, ret_attr);
+		return 0;
+	}
+	pthread_mutex_lock(&mount->lock);
+	struct zn_body *body = body_of(mount, id, &node);
+
+	if (!node || !body || (node->kind == ZN_NODE_VERSION && !body->loaded)) {
+		pthread_mutex_unlock(&mount->lock);
+		return ZN_NODE_IS_VERSION(id) ? version_attr(mount, id, ret_attr, ret_timeout) : ESTALE;
+	}
+	/* Reading the owner is I/O: copy what is needed first. */
+	node->held++;
+	if (node->kind == ZN_NODE_SCRATCH)
+		zn_scratch_attr(mount, body->scratch, ret_attr);
+	struct zn_body copy = {.info = body->info, .size = body->size, .mtime = body->mtime};
+	struct zn_node shown = *node;
+
+	pthread_mutex_unlock(&mount->lock);
+	shown.body = &copy;
+	switch (shown.kind) {
+	case ZN_NODE_VERSION:
+		*ret_timeout = ZN_LONG_TIMEOUT;
+		zn_draft_attr(mount, &shown, ret_attr);
+		break;
+	case ZN_NODE_FRESH:
+	case ZN_NODE_PRIVATE:
+		zn_draft_attr(mount, &shown, ret_attr);
+		break;
+	case ZN_NODE_CONTROL:
+		error = zn_control_attr(mount, body, ret_attr);
+		break;
+	case ZN_NODE_SCRATCH:
+		break;
+	}
+	zn_node_drop(mount, node);
+	return error;
+}
+
+static void reply_attr(fuse_req_t req, uint64_t id)
+{
+	struct stat attr;
+	double timeout;
+	int error = attr_of(zn_mount_of(req), id, &attr, &timeout);
+
+	if (error)
+		fuse_reply_err(req, error);
+	else
+		fuse_reply_attr(req, &attr, timeout);
+}
+
+static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct zn_handle *handle = fi ? zn_handle_of(fi) : NULL;
+	struct stat attr;
+
+	/* A control file shows what its handle holds. */
+	if (handle && handle->node && handle->node->kind == ZN_NODE_CONTROL && !handle->events && !handle->listing &&
+	    zn_control_attr(zn_mount_of(req), handle->node->body, &attr) == 0) {
+		pthread_mutex_lock(&handle->lock);
+		attr.st_size = (off_t)handle->bytes.len;
+		pthread_mutex_unlock(&handle->lock);
+		fuse_reply_attr(req, &attr, 0);
+		return;
+	}
+	reply_attr(req, ino);
+}
+
+static struct zn_stamp wanted_mtime(const struct stat *attr, int to_set)
+{
+	return to_set & FUSE_SET_ATTR_MTIME_NOW ? zn_clock_now() : zn_stamp_from_timespec(attr->st_mtim);
+}
+
+static void set_scratch_attr(fuse_req_t req, struct zn_node *node, const struct stat *attr, int to_set)
+{
+	struct zn_mount *mount = zn_mount_of(req);
+	struct zn_who who = zn_who(req);
+	struct zn_scratch *scratch = ((struct zn_body *)node->body)->scratch;
+	bool his = who.uid == 0 || who.uid == scratch->uid;
+	int error = 0;
+
+	if ((to_set & FUSE_SET_ATTR_MODE) && !his)
+		error = EPERM;
+	if ((to_set & FUSE_SET_ATTR_UID) && attr->st_uid != scratch->uid && who.uid != 0)
+		error = EPERM;
+	if ((to_set & FUSE_SET_ATTR_GID) && attr->st_gid != scratch->gid && who.uid != 0 &&
+	    !(his && (who.gid == attr->st_gid || zn_process_has_group(who.thread, attr->st_gid))))
+		error = EPERM;
+	if ((to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW)) && !his)
+		error = zn_who_may(&who, S_IFREG | scratch->mode, scratch->uid, scratch->gid, W_OK);
+	if (error) {
+		fuse_reply_err(req, error);
+		return;
+	}
+	pthread_mutex_lock(&mount->lock);
+	if (to_set & FUSE_SET_ATTR_MODE)
+		scratch->mode = attr->st_mode & 07777;
+	if (to_set & FUSE_SET_ATTR_UID)
+		scratch->uid = attr->st_uid;
+	if (to_set & FUSE_SET_ATTR_GID)
+		scratch->gid = attr->st_gid;
+	if (to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW)) {
+		scratch->mtime = wanted_mtime(attr, to_set);
+		scratch->mtime_given = true;
+	}
+	scratch->used = zn_clock_now();
+	uint32_t number = scratch->number;
+	bool named = scratch->named;
+
+	pthread_mutex_unlock(&mount->lock);
+	if (named)
+		zn_scratch_persist(&mount->scratches, number);
+	reply_attr(req, node->id);
+}
+
+/* Owner and mode with owners=keep wait for a commit. */
+struct owner_errand {
+	struct zn_errand errand;
+	struct zn_mount *mount;
+	fuse_req_t req;
+	uint64_t node;
+	struct zn_zone_info info;
+	struct zn_who who;
+	struct stat attr;
+	int to_set;
+};
+
+static void run_owner(struct zn_errand *errand)
+{
+	struct owner_errand *o = (struct owner_errand *)errand;
+	int error = zn_zone_set_owner(o->mount, &o->info, &o->who, &o->attr, o->to_set);
+
+	if (error)
+		fuse_reply_err(o->req, error);
+	else
+		reply_attr(o->req, o->node);
+	free(o);
+}
+
+/* Mode, owner and times of a zone, by path or on a draft. */
+static void set_zone_attr(fuse_req_t req, uint64_t id, const struct zn_zone_info *info, struct zn_node *draft, const struct stat *attr, int to_set)
+{
+	struct zn_mount *mount = zn_mount_of(req);
+	struct zn_who who = zn_who(req);
+	int error = zn_zone_may(mount, info, &who, W_OK);
+
+	if (error) {
+		fuse_reply_err(req, error == EACCES ? EPERM : error);
+		return;
+	}
+	if ((to_set & (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) && mount->options.keep_owners) {
+		struct owner_errand *o = malloc(sizeof *o);
+
+		if (!o) {
+			fuse_reply_err(req, ENOMEM);
+			return;
+		}
+		*o = (struct owner_errand){{.run = run_owner}, mount, req, id, *info, who, *attr, to_set};
+		zn_errands_add(mount->errands, &o->errand);
+		return;
+	}
+	if (to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW)) {
+		struct zn_stamp mtime = wanted_mtime(attr, to_set);
+		bool with_save = false;
+
+		pthread_mutex_lock(&mount->lock);
+		if (draft) {
+			struct zn_body *body = draft->body;
+
+			/* Before its save it goes along with it; after, it is the zone's. */
+			with_save = zn_edit_dirty(&body->edit) || draft->file->made || draft->creation;
+			body->mtime = mtime;
+			if (with_save)
+				body->edit.mtime = mtime;
+		}
+		pthread_mutex_unlock(&mount->lock);
+		if (!with_save && info->id) {
+			zn_save_mtime(mount, req, id, info, mtime);
+			return;
+		}
+	}
+	reply_attr(req, id);
+}
+
+static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi)
+{
+	struct zn_mount *mount = zn_mount_of(req);
+	struct zn_zone_info info;
+	struct zn_node *node;
+
+	if (mount->options.read_only) {
+		fuse_reply_err(req, EROFS);
+		return;
+	}
+	if (to_set & FUSE_SET_ATTR_SIZE) {
+		zn_truncate(req, ino, (size_t)attr->st_size, fi);
+		return;
+	}
+	if (ino == ZN_NODE_ROOT) {
+		fuse_reply_err(req, EPERM);
+		return;
+	}
+	pthread_mutex_lock(&mount->lock);
+	struct zn_body *body = body_of(mount, ino, &node);
+	bool known = node && body;
+
+	if (known) {
+		node->held++;
+		info = body->info;
+	}
+	pthread_mutex_unlock(&mount->lock);
+	if (known && node->kind == ZN_NODE_SCRATCH)
+		set_scratch_attr(req, node, attr, to_set);
+	else if (known && node->kind == ZN_NODE_CONTROL)
+		reply_attr(req, ino); /* modes and times of control files mean nothing, and programs set them */
+	else if (known)
+		set_zone_attr(req, ino, &info, node->kind == ZN_NODE_PRIVATE ? node : NULL, attr, to_set);
+	else if (!ZN_NODE_IS_VERSION(ino))
+		fuse_reply_err(req, ESTALE);
+	else if (zn_mount_zone_by_id(mount, zn_node_zone(ino), &info) == ZN_OK)
+		set_zone_attr(req, ino, &info, NULL, attr, to_set);
+	else
+		reply_attr(req, ino); /* a name without text: touch */
+	if (known)
+		zn_node_drop(mount, node);
+}
+
+static void op_access(fuse_req_t req, fuse_ino_t ino, int mask)
+{
+	struct zn_mount *mount = zn_mount_of(req);
+	struct zn_who who = zn_who(req);
+	struct stat attr;
+	double timeout;
+	int error = attr_of(mount, ino, &attr, &timeout);
+
+	if (!error && (mask & W_OK) && mount->options.read_only)
+		error = EROFS;
+	/* A zone that is not ours to write shows no write bits, for root as well. */
+	if (!error && (mask & W_OK) && S_ISREG(attr.st_mode) && !(attr.st_mode & 0222) && ino != ZN_NODE_ROOT &&
+	    attr.st_ino >> 32 == zn_inode_zone(0) >> 32)
+		error = EACCES;
+	if (!error)
+		error = zn_who_may(&who, attr.st_mode, attr.st_uid, attr.st_gid, mask);
+	fuse_reply_err(req, error);
+}
+
+static void op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	struct zn_mount *mount = zn_mount_of(req);
+	struct zn_env_usage usage[2] = {0};
+	struct statvfs st = {.f_bsize = 4096, .f_frsize = 4096, .f_namemax = ZN_FILENAME_MAX};
+
+	(void)ino;
+	for (enum zn_which which = ZN_MAIN; which <= ZN_RECORDS; which++)
+		if (zn_env_usage(mount->parts.env, which, &usage[which], NULL) != ZN_OK)
+			usage[which] = (struct zn_env_usage){0};
+	/* Zones are records: what fills up is that map. */
+	uint64_t size = usage[ZN_RECORDS].map_size, used = usage[ZN_RECORDS].used;
+
+	st.f_blocks = size / st.f_frsize;
+	st.f_bfree = st.f_bavail = used < size ? (size - used) / st.f_frsize : 0;
+	fuse_reply_statfs(req, &st);
+}
+
+static void op_init(void *userdata, struct fuse_conn_info *conn)
+{
+	(void)userdata;
+	conn->max_write = ZN_MAX_WRITE;
+	/* Off though libfuse would not ask for them: write-back makes the kernel's size win (editor-behaviour 4), handles by number outlive
+	 * nodes. */
+	conn->want &= ~(unsigned)(FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_EXPORT_SUPPORT);
+	if (conn->capable & FUSE_CAP_SPLICE_WRITE)
+		conn->want |= FUSE_CAP_SPLICE_WRITE;
+}
+
+/* xattr, ioctl, poll, fallocate, copy_file_range and lseek are left to the kernel: it gives up asking after one ENOSYS. */
+const struct fuse_lowlevel_ops zn_ops = {
+	.init = op_init,
+	.lookup = op_lookup,
+	.forget = op_forget,
+	.forget_multi = op_forget_multi,
+	.getattr = op_getattr,
+	.setattr = op_setattr,
+	.access = op_access,
+	.statfs = op_statfs,
+	.readlink = zn_op_readlink,
+	.mknod = zn_op_mknod,
+	.mkdir = zn_op_mkdir,
+	.unlink = zn_op_unlink,
+	.rmdir = zn_op_rmdir,
+	.symlink = zn_op_symlink,
+	.rename = zn_op_rename,
+	.link = zn_op_link,
+	.open = zn_op_open,
+	.create = zn_op_create,
+	.read = zn_op_read,
+	.write = zn_op_write,
+	.flush = zn_op_flush,
+	.fsync = zn_op_fsync,
+	.release = zn_op_release,
+	.opendir = zn_op_opendir,
+	.readdir = zn_op_readdir,
+	.readdirplus = zn_op_readdirplus,
+	.releasedir = zn_op_releasedir,
+	.fsyncdir = zn_op_fsyncdir,
+	.getlk = zn_op_getlk,
+	.setlk = zn_op_setlk,
+	.flock = zn_op_flock,
+};
