@@ -8,8 +8,11 @@
 struct zn_ids {
 	uint32_t *list;
 	size_t count, capacity;
+	uint32_t *heirs;	/* of losers: the id that inherits what an id leaves; 0: none does */
+	uint32_t *slots;	/* private */
 };
 ZN_MUST_USE enum zn_code zn_ids_add(struct zn_ids *ids, uint32_t id);
+ZN_MUST_USE enum zn_code zn_ids_add_heir(struct zn_ids *ids, uint32_t id, uint32_t heir);
 void zn_ids_release(struct zn_ids *ids);
 
 /* What was served before a merge of one zone, to be taken in the same transaction before its rows change. */
@@ -17,7 +20,7 @@ struct zn_served {
 	uint32_t id;
 	bool listed;
 	uint32_t serial;
-	struct zn_digest digest; /* without the SOA */
+	struct zn_digest digest; /* with 0 for the serial */
 };
 ZN_MUST_USE enum zn_code zn_settle_before(struct zn_txn *records, uint32_t id, const struct zn_name *apex, struct zn_served *ret_served, struct zn_err *err);
 /* Rectify by `mode`; raise the serial when the content differs from what was served under a serial >= the merged one (primary and native, not presigned).
@@ -38,7 +41,8 @@ ZN_MUST_USE enum zn_code zn_settling_end(struct zn_settling *settling, uint64_t 
 /* Adds the zones that an entry of main speaks of: by id, or by the name in it (metadata, keys). `payload`: of a deletion, what is deleted. */
 ZN_MUST_USE enum zn_code zn_settling_touched(struct zn_txn *main, const char *dbi, struct zn_view key, struct zn_view payload, struct zn_ids *ids,
 	struct zn_err *err);
-/* Buries the rows of the losers of zn_settle_duplicates(). */
+/* Of the losers of zn_settle_duplicates(): rows that the heir lacks, or has older, become its own, stamps kept; then all are buried, and
+ * the heirs settled. */
 ZN_MUST_USE enum zn_code zn_settling_losers(struct zn_txn *records, const struct zn_ids *losers, uint64_t *ret_written, struct zn_err *err);
 void zn_settling_free(struct zn_settling *settling); /* takes NULL */
 ZN_DEFINE_AUTO(struct zn_settling, zn_settling_free)

@@ -116,15 +116,3 @@ enum zn_code zn_settling_touched(struct zn_txn *main, const char *dbi, struct zn
 	code = role.zone_id ? zn_ids_add(ids, role.zone_id) : ZN_OK;
 	return code ? zn_fail(err, code, "merge: %s", zn_code_text(code)) : ZN_OK;
 }
-
-enum zn_code zn_settling_losers(struct zn_txn *records, const struct zn_ids *losers, uint64_t *ret_written, struct zn_err *err)
-{
-	for (size_t i = 0; i < losers->count; i++) {
-		enum zn_code code = zn_records_bury(records, losers->list[i], err);
-
-		if (code)
-			return code;
-	}
-	*ret_written = losers->count;
-	return ZN_OK;
-}

@@ -184,7 +184,7 @@ static void done_merge(struct zn_job *job, enum zn_code code, const struct zn_er
 static enum zn_code add_all(struct zn_ids *to, const struct zn_ids *from, struct zn_err *err)
 {
 	for (size_t i = 0; i < from->count; i++) {
-		enum zn_code code = zn_ids_add(to, from->list[i]);
+		enum zn_code code = zn_ids_add_heir(to, from->list[i], from->heirs[i]);
 
 		if (code)
 			return zn_fail(err, code, "merge: %s", zn_code_text(code));
@@ -279,7 +279,7 @@ static enum zn_code follow_up(struct zn_sync *sync, enum merge_kind kind, const 
 		size_t left = ids->count - from;
 		struct merge_job m = {.sync = sync, .kind = kind, .which = ZN_RECORDS};
 		struct zn_ids part = {
-				.list = ids->list + from, .count = left < SETTLE_ZONES ? left : SETTLE_ZONES};
+				.list = ids->list + from, .heirs = ids->heirs + from, .count = left < SETTLE_ZONES ? left : SETTLE_ZONES};
 
 		code = add_all(&m.zones, &part, err);
 		if (!code)
