@@ -124,6 +124,8 @@ static void on_change(void *context, const struct zn_change *change)
 	if (all) {
 		local->rebuild = true;
 		local->complete = false;
+		for (size_t i = 0; i < ZN_LOCAL_SLOTS; i++)
+			local->slots[i].has_stat = false;
 		for (int which = ZN_MAIN; which <= ZN_RECORDS; which++)
 			if (change->txnid[which] > local->horizon[which])
 				local->horizon[which] = change->txnid[which];

@@ -31,6 +31,7 @@ struct zn_stored_text {
 	struct zn_stamp head_stamp;
 	struct zn_piece *pieces; /* borrowed from the transaction until it writes */
 	size_t count, capacity;
+	struct zn_digest says; /* the records they yield, repeated ones too */
 	bool damaged; /* not all of it could be read: nothing of it stays */
 };
 
@@ -61,6 +62,8 @@ static enum zn_code add_piece(void *context, struct zn_view order, struct zn_sta
 	}
 	piece->order = order;
 	stored->count++;
+	stored->says.count += piece->digest.count;
+	stored->says.sum = (stored->says.sum + piece->digest.sum) & HASH_MASK;
 	return ZN_OK;
 }
 
@@ -201,16 +204,16 @@ static enum zn_code plan_text(struct task *task, const struct zn_stored_text *st
 	enum zn_code code = zn_cutter_finish(judged->cutter, &cut, &outcome->pieces, err);
 	if (code != ZN_OK)
 		return code;
-	bool pieces_differ = outcome->pieces.put_count || outcome->pieces.bury_count;
+	/* As fs/save/load.c has it: pieces are shown when they say what the rows say; where they give a record twice, the head vouches for them. */
 	bool head_fits = stored->has_head && zn_digest_equal(stored->head.digest, outcome->digest);
-	bool shown = head_fits && stored->count;
-	bool same = !outcome->rows && shown && !pieces_differ;
+	bool shown = stored->count && (zn_digest_equal(stored->says, outcome->digest) || (stored->says.count > outcome->digest.count && head_fits));
+	bool same = !outcome->rows && shown && !outcome->pieces.put_count && !outcome->pieces.bury_count;
 	if (!outcome->rows && !shown)
 		code = is_canonical(task, &same, err);
 	if (code != ZN_OK)
 		return code;
 	bool time_moves = save->mtime.ns && !(head_fits && stored->head.mtime.ns == save->mtime.ns);
-	outcome->text = !same || (time_moves && !shown && stored->count); /* a head that fits must not make stale pieces fit */
+	outcome->text = !same;
 	outcome->head = outcome->text || time_moves;
 	outcome->mtime = outcome->head || !head_fits ? save->mtime : stored->head.mtime;
 	outcome->text_stamp = stored->head_stamp;

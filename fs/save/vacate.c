@@ -121,8 +121,7 @@ static enum zn_code find_zone(struct timing *timing, struct zn_err *err)
 	return code;
 }
 
-/* The time lives in the head of the text and counts while the head fits the rows (details.md 9). Where it does not fit, pieces behind it are stale: they must not
- * come back to life with it. */
+/* The time lives in the head of the text and counts while the head fits the rows (details.md 9); where it does not, it is made to. */
 static enum zn_code run_timing(struct zn_job *job, struct zn_txn *records, struct zn_err *err)
 {
 	struct timing *timing = (struct timing *)job;
@@ -142,13 +141,12 @@ static enum zn_code run_timing(struct zn_job *job, struct zn_txn *records, struc
 	if (code == ZN_OK && zn_digest_equal(head.digest, digest)) {
 		if (head.mtime.ns == timing->mtime.ns)
 			return ZN_OK;
-	} else {
-		code = zn_text_bury_all(records, timing->info.id, err);
+	} else if (code == ZN_OK || code == ZN_ENOTFOUND) {
 		head = (struct zn_text_head){
 			.digest = digest, .site = timing->saver->options.site, .counter = atomic_fetch_add(&timing->saver->counter, 1),
 		};
-		if (code != ZN_OK)
-			return code;
+	} else {
+		return code;
 	}
 	head.mtime = timing->mtime;
 	timing->written = true;
