@@ -181,7 +181,8 @@ static size_t size_as_one(const struct zn_entry_reader *from, size_t head, size_
 	struct zn_entry_reader reader = *from;
 	size_t start = from->end, item_end = start, items = 0;
 
-	reader.state = NULL;
+	if (end - start > SIZE_PAIR)
+		return SIZE_PAIR + 1;
 	while (reader.end < end && head + items + (reader.end - start) <= SIZE_PAIR && zn_entry_next(&reader)) {
 		if (!reader.is_item)
 			continue;
@@ -193,7 +194,8 @@ static size_t size_as_one(const struct zn_entry_reader *from, size_t head, size_
 
 /* Plans the piece that begins where the reader stands and adds its entries, up to the end of its segment or less. An entry that goes on beyond the end of the
  * segment is taken whole. `as_one`: whatever its size. ret_size: bytes of the stored value. */
-static enum zn_code plan_piece(struct zn_cutter *cutter, struct zn_entry_reader *reader, size_t s, bool as_one, size_t *ret_size)
+static enum zn_code plan_piece(struct zn_cutter *cutter, struct zn_entry_reader *reader, struct zn_text_state *state, size_t s, bool as_one,
+	size_t *ret_size)
 {
 	const struct zn_segment *segment = &cutter->segments.list[s];
 	struct planned *piece = add_planned(cutter);
@@ -206,7 +208,7 @@ static enum zn_code plan_piece(struct zn_cutter *cutter, struct zn_entry_reader 
 	piece->start = reader->end;
 	piece->segment = s;
 	piece->state_at = arena->len;
-	zn_piece_write_state(arena, reader->state);
+	zn_piece_write_state(arena, state);
 	piece->state_len = arena->len - piece->state_at;
 	piece->items_at = arena->len;
 	head = head_size(cutter, segment, piece->state_len);
@@ -216,7 +218,6 @@ static enum zn_code plan_piece(struct zn_cutter *cutter, struct zn_entry_reader 
 		struct zn_entry_reader next = *reader;
 		size_t added;
 
-		next.state = NULL;
 		if (!zn_entry_next(&next))
 			return ZN_EINVAL;
 		added = next.end - reader->end;
@@ -224,7 +225,8 @@ static enum zn_code plan_piece(struct zn_cutter *cutter, struct zn_entry_reader 
 			added += zn_piece_item_size(next.item.offset - item_end, next.item.len, &next.item);
 		if (total > SIZE_LIMIT && *ret_size > head && *ret_size + added > SIZE_LIMIT)
 			break;
-		zn_entry_next(reader);
+		*reader = next;
+		zn_entry_change_state(&next, state);
 		*ret_size += added;
 		if (next.is_item) {
 			zn_piece_write_item(arena, next.item.offset - item_end, next.item.len, &next.item);
@@ -254,7 +256,7 @@ static bool is_as_stored(const struct zn_cutter *cutter)
 		zn_view_equal(zn_view_sub(arena, piece->items_at, piece->items_len), stored->items);
 }
 
-static enum zn_code plan_segment(struct zn_cutter *cutter, struct zn_entry_reader *reader, size_t s)
+static enum zn_code plan_segment(struct zn_cutter *cutter, struct zn_entry_reader *reader, struct zn_text_state *state, size_t s)
 {
 	const struct zn_segment *segment = &cutter->segments.list[s];
 	enum zn_code code = ZN_OK;
@@ -263,22 +265,22 @@ static enum zn_code plan_segment(struct zn_cutter *cutter, struct zn_entry_reade
 	if (segment->whole && reader->end == segment->start) {
 		/* Unchanged in all likelihood, whatever its size. */
 		struct zn_entry_reader before = *reader;
-		struct zn_text_state state = *reader->state;
+		struct zn_text_state state_before = *state;
 		size_t arena = cutter->arena.len;
 
-		code = plan_piece(cutter, reader, s, true, &size);
+		code = plan_piece(cutter, reader, state, s, true, &size);
 		if (code)
 			return code;
 		cutter->plan[first].keep = is_as_stored(cutter);
 		if (!cutter->plan[first].keep && size > SIZE_LIMIT) {
 			*reader = before;
-			*reader->state = state;
+			*state = state_before;
 			cutter->arena.len = arena;
 			cutter->plan_count = first;
 		}
 	}
 	while (!code && reader->end < segment->end)
-		code = plan_piece(cutter, reader, s, false, &size);
+		code = plan_piece(cutter, reader, state, s, false, &size);
 	if (!code && segment->stored != ZN_NOT_STORED && cutter->plan_count > first) {
 		struct zn_view order = cutter->cut.stored[segment->stored].order;
 		cutter->plan[first].order.len = (uint8_t)order.len;
@@ -291,11 +293,11 @@ static enum zn_code plan_all(struct zn_cutter *cutter, struct zn_err *err)
 {
 	const struct zn_cut *cut = &cutter->cut;
 	struct zn_serial_shift shift = {cut->serial_offset, cut->text.len - cut->parsed_len, cut->soa_hash};
-	struct zn_text_state state;
-	struct zn_entry_reader reader = zn_entry_log_read(&cutter->log, &shift, &state);
+	struct zn_text_state state = {.origin = cutter->log.apex};
+	struct zn_entry_reader reader = zn_entry_log_read(&cutter->log, &shift);
 
 	for (size_t s = 0; s < cutter->segments.count; s++) {
-		enum zn_code code = plan_segment(cutter, &reader, s);
+		enum zn_code code = plan_segment(cutter, &reader, &state, s);
 		if (code)
 			return zn_fail(err, code, "cut: %s", code == ZN_EINVAL ? "not the text that was parsed" : zn_code_text(code));
 	}

@@ -54,103 +54,88 @@ static uint8_t state_flags(const struct zn_entry_log *log, const struct zn_text_
 	return flags;
 }
 
-static void add_state(struct zn_entry_log *log, struct zn_buf *out, uint8_t flags, const struct zn_text_state *after)
+static uint8_t *put_varint(uint8_t *at, uint64_t value)
+{
+	for (; value > 0x7f; value >>= 7)
+		*at++ = (uint8_t)(value | 0x80);
+	*at++ = (uint8_t)value;
+	return at;
+}
+
+static uint8_t *put_bytes(uint8_t *at, const uint8_t *bytes, size_t len)
+{
+	*at++ = (uint8_t)len;
+	memcpy(at, bytes, len);
+	return at + len;
+}
+
+static uint8_t *put_u32(uint8_t *at, uint32_t value)
+{
+	zn_put_u32(at, value);
+	return at + 4;
+}
+
+/* Writes what is new in the state, and keeps it. */
+static uint8_t *put_state(struct zn_text_state *kept, uint8_t *at, uint8_t flags, size_t owner_len, const struct zn_text_state *after)
 {
 	if (flags & OWNER) {
-		size_t len = after->owner.len;
-		if (flags & WITHIN_APEX)
-			strip_apex(log, &after->owner, &len);
-		zn_write_u8(out, (uint8_t)len);
-		zn_buf_add(out, zn_view(after->owner.wire, len));
-		log->state.owner = after->owner;
+		at = put_bytes(at, after->owner.wire, owner_len);
+		kept->owner.len = after->owner.len;
+		memcpy(kept->owner.wire, after->owner.wire, after->owner.len);
 	}
 	if (flags & LAST_TTL) {
-		zn_write_u32(out, after->last_ttl);
-		log->state.last_ttl_known = true;
-		log->state.last_ttl = after->last_ttl;
+		at = put_u32(at, after->last_ttl);
+		kept->last_ttl_known = true;
+		kept->last_ttl = after->last_ttl;
 	}
 	if (flags & ALL) {
-		zn_write_u8(out, (uint8_t)(after->default_ttl_known | after->last_ttl_known << 1));
-		zn_write_u32(out, after->default_ttl);
-		zn_write_u32(out, after->last_ttl);
-		zn_write_u8(out, after->origin.len);
-		zn_buf_add(out, zn_name_view(&after->origin));
-		log->state = *after;
+		*at++ = (uint8_t)(after->default_ttl_known | after->last_ttl_known << 1);
+		at = put_u32(at, after->default_ttl);
+		at = put_u32(at, after->last_ttl);
+		at = put_bytes(at, after->origin.wire, after->origin.len);
+		*kept = *after;
 	}
+	return at;
 }
 
 void zn_entry_log_add(struct zn_entry_log *log, const struct zn_item *item, size_t end, const struct zn_text_state *after)
 {
-	uint8_t flags = state_flags(log, after);
-	size_t stop = item ? item->offset + item->len : end, stripped;
+	uint8_t flags = state_flags(log, after), *at;
+	size_t stop = item ? item->offset + item->len : end, owner_len = after->owner.len, stripped;
 
 	if (end <= log->end || !zn_buf_reserve(&log->bytes, ENTRY_BYTES_MAX))
 		return;
-	if ((flags & OWNER) && strip_apex(log, &after->owner, &stripped))
+	if ((flags & OWNER) && strip_apex(log, &after->owner, &stripped)) {
 		flags |= WITHIN_APEX;
-	zn_write_u8(&log->bytes, (uint8_t)(flags | (item ? item->kind : NOT_AN_ITEM)));
-	zn_write_varint(&log->bytes, stop - log->end);
-	if (item) {
-		zn_write_varint(&log->bytes, item->offset - log->end);
-		zn_write_u48(&log->bytes, item->hash);
-		if (item->kind != ZN_ITEM_RECORD)
-			zn_write_varint(&log->bytes, item->records);
+		owner_len = stripped;
 	}
-	add_state(log, &log->bytes, flags, after);
+	at = log->bytes.data + log->bytes.len;
+	*at++ = (uint8_t)(flags | (item ? item->kind : NOT_AN_ITEM));
+	at = put_varint(at, stop - log->end);
+	if (item) {
+		at = put_varint(at, item->offset - log->end);
+		zn_put_u16(at, (uint16_t)(item->hash >> 32));
+		zn_put_u32(at + 2, (uint32_t)item->hash);
+		at += 6;
+		if (item->kind != ZN_ITEM_RECORD)
+			at = put_varint(at, item->records);
+	}
+	at = put_state(&log->state, at, flags, owner_len, after);
+	log->bytes.len = (size_t)(at - log->bytes.data);
 	log->end = stop;
 	if (stop < end) /* the entry ends behind its item */
 		zn_entry_log_add(log, NULL, end, after);
 }
 
-struct zn_entry_reader zn_entry_log_read(const struct zn_entry_log *log, const struct zn_serial_shift *shift, struct zn_text_state *state)
+struct zn_entry_reader zn_entry_log_read(const struct zn_entry_log *log, const struct zn_serial_shift *shift)
 {
-	if (state)
-		*state = (struct zn_text_state){.origin = log->apex};
-	return (struct zn_entry_reader){.log = log, .shift = *shift, .in = zn_reader_init(zn_buf_view(&log->bytes)), .state = state};
-}
-
-static void read_state(struct zn_entry_reader *reader, uint8_t flags)
-{
-	struct zn_reader *r = &reader->in;
-	struct zn_text_state *state = reader->state;
-
-	if (flags & OWNER) {
-		struct zn_view wire = zn_read_view(r, zn_read_u8(r)), apex = {0};
-		if (flags & WITHIN_APEX)
-			apex = zn_name_view(&reader->log->apex);
-		if (state && !r->failed) {
-			memcpy(state->owner.wire, wire.data, wire.len);
-			if (apex.len)
-				memcpy(state->owner.wire + wire.len, apex.data, apex.len);
-			state->owner.len = (uint8_t)(wire.len + apex.len);
-		}
-	}
-	if (flags & LAST_TTL) {
-		uint32_t last_ttl = zn_read_u32(r);
-		if (state) {
-			state->last_ttl_known = true;
-			state->last_ttl = last_ttl;
-		}
-	}
-	if (flags & ALL) {
-		uint8_t known = zn_read_u8(r);
-		uint32_t default_ttl = zn_read_u32(r), last_ttl = zn_read_u32(r);
-		struct zn_view origin = zn_read_view(r, zn_read_u8(r));
-		if (state && !r->failed) {
-			state->default_ttl_known = known & 1;
-			state->last_ttl_known = known >> 1;
-			state->default_ttl = default_ttl;
-			state->last_ttl = last_ttl;
-			memcpy(state->origin.wire, origin.data, origin.len);
-			state->origin.len = (uint8_t)origin.len;
-		}
-	}
+	return (struct zn_entry_reader){.log = log, .shift = *shift, .in = zn_reader_init(zn_buf_view(&log->bytes))};
 }
 
 bool zn_entry_next(struct zn_entry_reader *reader)
 {
 	struct zn_reader *r = &reader->in;
-	size_t start = reader->end, parsed_start = reader->parsed_end, skipped = 0;
+	size_t start = reader->end, parsed_start = reader->parsed_end;
 
 	if (zn_reader_left(r) == 0)
 		return false;
@@ -162,15 +147,55 @@ bool zn_entry_next(struct zn_entry_reader *reader)
 	reader->end = start + len + (serial ? reader->shift.grown : 0);
 	reader->is_item = (flags & KIND) != NOT_AN_ITEM;
 	if (reader->is_item) {
-		skipped = (size_t)zn_read_varint(r);
 		reader->item.kind = (enum zn_item_kind)(flags & KIND);
-		reader->item.offset = start + skipped;
+		reader->item.offset = start + (size_t)zn_read_varint(r);
 		reader->item.len = reader->end - reader->item.offset;
 		reader->item.hash = zn_read_u48(r);
 		reader->item.records = reader->item.kind == ZN_ITEM_RECORD ? 1 : zn_read_varint(r);
 		if (serial)
 			reader->item.hash = reader->shift.soa_hash;
 	}
-	read_state(reader, flags);
+	reader->flags = flags;
+	reader->changes = r->at;
+	if (flags & OWNER)
+		zn_read_view(r, zn_read_u8(r));
+	if (flags & LAST_TTL)
+		zn_read_u32(r);
+	if (flags & ALL) {
+		zn_read_view(r, 1 + 4 + 4);
+		zn_read_view(r, zn_read_u8(r));
+	}
 	return !r->failed;
+}
+
+static void set_name(struct zn_name *name, struct zn_view wire, const struct zn_name *behind)
+{
+	memcpy(name->wire, wire.data, wire.len);
+	if (behind)
+		memcpy(name->wire + wire.len, behind->wire, behind->len);
+	name->len = (uint8_t)(wire.len + (behind ? behind->len : 0));
+}
+
+void zn_entry_change_state(const struct zn_entry_reader *reader, struct zn_text_state *state)
+{
+	struct zn_reader r = {.in = reader->in.in, .at = reader->changes};
+	struct zn_view name;
+
+	if (reader->flags & OWNER) {
+		name = zn_read_view(&r, zn_read_u8(&r));
+		set_name(&state->owner, name, reader->flags & WITHIN_APEX ? &reader->log->apex : NULL);
+	}
+	if (reader->flags & LAST_TTL) {
+		state->last_ttl_known = true;
+		state->last_ttl = zn_read_u32(&r);
+	}
+	if (reader->flags & ALL) {
+		uint8_t known = zn_read_u8(&r);
+		state->default_ttl_known = known & 1;
+		state->last_ttl_known = known >> 1;
+		state->default_ttl = zn_read_u32(&r);
+		state->last_ttl = zn_read_u32(&r);
+		name = zn_read_view(&r, zn_read_u8(&r));
+		set_name(&state->origin, name, NULL);
+	}
 }

@@ -19,7 +19,7 @@ struct zn_serial_shift {
 	size_t offset, grown;
 	uint64_t soa_hash;
 };
-/* Going through it. `at` and `item` are those of the text after the shift. */
+/* Going through it: a value, so that a copy looks ahead. `end` and `item` are those of the text after the shift. */
 struct zn_entry_reader {
 	const struct zn_entry_log *log;
 	struct zn_serial_shift shift;
@@ -28,8 +28,11 @@ struct zn_entry_reader {
 	size_t end;			/* and where it ends now */
 	bool is_item;
 	struct zn_item item;
-	struct zn_text_state *state;	/* kept up to date behind the entry when not NULL */
+	uint8_t flags;			/* which part of the state it changes, and where that stands */
+	size_t changes;
 };
-struct zn_entry_reader zn_entry_log_read(const struct zn_entry_log *log, const struct zn_serial_shift *shift, struct zn_text_state *state);
+struct zn_entry_reader zn_entry_log_read(const struct zn_entry_log *log, const struct zn_serial_shift *shift);
 /* The next entry; false: there is none. */
 bool zn_entry_next(struct zn_entry_reader *reader);
+/* Makes of the state before the entry the one behind it. */
+void zn_entry_change_state(const struct zn_entry_reader *reader, struct zn_text_state *state);
