@@ -81,7 +81,7 @@ static const struct zn_token *word_of(const struct zn_entry *entry, enum zn_chec
 	}
 	if (words.rdata_count == 0)
 		return words.type;
-	if (part == ZN_PART_TARGET) {
+	if (part == ZN_PART_TARGET && !zn_token_is(words.rdata, "\\#")) {
 		const char *layout = zn_form_of(words.type_value)->layout;
 		const char *name = layout ? strrchr(layout, 'n') : NULL;
 		if (name && (size_t)(name - layout) < words.rdata_count)

@@ -103,7 +103,7 @@ static enum zn_code judge(struct parse *parse, struct zn_findings *findings)
 
 	if (code)
 		return code;
-	parse->only_errors = findings->errors > 0;
+	parse->only_errors = parse->reading.errors > 0;
 	if (zn_zone_count(parse->zone) == 0 && !parse->only_errors) {
 		zn_findings_add(findings, 0, 0, ZN_SEVERITY_ERROR, "the text has no records: a zone needs a SOA and an NS");
 		return ZN_OK;

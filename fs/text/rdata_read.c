@@ -102,6 +102,8 @@ static bool put_name(struct in *in)
 
 	if (in->token == in->end)
 		return wrong(in, "a name is missing here");
+	if (in->token->flags & ZN_TOKEN_ADJACENT)
+		return wrong(in, "a blank is missing before this name");
 	if (!have_room(in, ZN_NAME_MAX))
 		return false;
 	size_t len = zn_name_read(in->token, in->words->origin, in->out, fault);
@@ -378,7 +380,7 @@ static bool put_date(struct in *in)
 	struct zn_view word;
 	uint32_t seconds;
 
-	if (!plain_word(in, &word) || word.len != 14)
+	if (!plain_word(in, &word) || word.len <= 10)
 		return put_number(in, 4);
 	if (!have_room(in, 4) || !zn_date_read(word, &seconds))
 		return wrong(in, "a date is YYYYMMDDHHmmSS, of a day that there is");
@@ -477,12 +479,14 @@ static bool put_field(struct in *in, char field)
 	case 'h':
 		return put_hash(in);
 	default:
-		return wrong(in, "not read here");
+		return wrong(in, "%s", "");	/* libzscanner's, and so are the words about it */
 	}
 }
 
 static bool put_fields(struct in *in, const struct zn_form *form)
 {
+	if (in->token < in->end && in->token->len > 2 && memcmp(in->token->data, "\\#", 2) == 0)
+		return wrong(in, "\\# stands alone, and its length and bytes in hex follow");
 	if (in->words->type == ZN_TYPE_HIP)
 		return put_hip(in);
 	for (const char *field = form->layout; *field; field++)

@@ -34,7 +34,9 @@ static void tell(struct zn_reading *reading, size_t offset, enum zn_severity sev
 	char sentence[400];
 	uint32_t line, column;
 
-	if (reading->strict)
+	if (severity == ZN_SEVERITY_ERROR)
+		reading->errors++;
+	else if (reading->strict)
 		severity = ZN_SEVERITY_ERROR;
 	vsnprintf(sentence, sizeof(sentence), format, args);
 	zn_entry_place(&reading->entry, reading->text, offset, &line, &column);
@@ -204,7 +206,7 @@ static bool read_rdata(struct zn_reading *reading, const struct zn_record_words 
 		.type = words->type_value, .tokens = words->rdata, .count = words->rdata_count, .origin = &reading->state.origin,
 	};
 	struct zn_rdata_notes notes = {0};
-	struct zn_rdata_fault fault;
+	struct zn_rdata_fault fault, judged;
 	char text[ZN_TYPE_TEXT_MAX];
 
 	if (!reading->origin_is_apex)
@@ -215,17 +217,20 @@ static bool read_rdata(struct zn_reading *reading, const struct zn_record_words 
 			reading->failed = ZN_ENOMEM;
 			return false;
 		}
-		enum zn_code code = zn_scanner_read(reading->scanner, &rdata, reading->rdata, ret_len, &fault);
+		enum zn_code code = zn_scanner_read(reading->scanner, &rdata, reading->rdata, ret_len, &judged);
 		if (code == ZN_ENOMEM) {
 			reading->failed = code;
 			return false;
 		}
 		result = code == ZN_OK ? ZN_RDATA_OK : ZN_RDATA_FAULT;
+		/* Where both mean the same word, ours says more. */
+		if (result == ZN_RDATA_FAULT && (!judged.token || judged.token != fault.token || fault.sentence[0] == '\0'))
+			fault = judged;
 	}
 	if (result == ZN_RDATA_FAULT)
 		return wrong(reading, fault.token, fault.sentence);
 	if (zn_rdata_is_generic(&rdata) && !zn_rdata_well_formed(words->type_value, zn_view(reading->rdata, *ret_len))) {
-		zn_reading_tell(reading, words->rdata, ZN_SEVERITY_ERROR, "these bytes are no data of a record %s",
+		zn_reading_tell(reading, words->rdata, ZN_SEVERITY_ERROR, "these bytes are not what %s data can be",
 			zn_rrtype_text(words->type_value, text));
 		return false;
 	}

@@ -39,6 +39,7 @@ struct zn_reading {
 	struct zn_key owner_key;
 	enum zn_item_kind kind;			/* of the entry, when it yields records */
 	bool origin_is_apex;
+	size_t errors;				/* told; not the warnings that strictness made errors */
 	bool inherits_told;			/* the warning about TTLs that are not given */
 	/* While $GENERATE runs: findings are about its line, whatever the words at hand. */
 	const struct zn_token *generated_from;

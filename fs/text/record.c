@@ -114,6 +114,8 @@ static bool no_type(const struct zn_token *token, bool first, bool has_owner, st
 	if (first && !has_owner)
 		return wrong(fault, token, "unknown record type \"%.*s\"; if it is a name: a line that begins with a blank belongs to the name before",
 			shown, text);
+	if (token->len > 0 && text[0] >= '0' && text[0] <= '9')
+		return wrong(fault, token, "\"%.*s\" is neither a TTL nor a record type", shown, text);
 	return wrong(fault, token, "unknown record type \"%.*s\"", shown, text);
 }
 

@@ -171,6 +171,7 @@ static enum zn_code write_line(struct zn_scanner *scanner, const struct zn_rdata
 {
 	const struct zn_form *form = zn_form_of(words->type);
 	struct zn_buf *line = &scanner->line;
+	size_t fields = strlen(form->layout);
 	char text[ZN_TYPE_TEXT_MAX], why[ZN_NAME_FAULT_MAX];
 
 	zn_buf_clear(line);
@@ -183,7 +184,9 @@ static enum zn_code write_line(struct zn_scanner *scanner, const struct zn_rdata
 			return wrong(fault, token, "a control character: write it as \\DDD if it is meant");
 		if (token->flags & ZN_TOKEN_ADJACENT)
 			return wrong(fault, token, "a blank is missing before this word");
-		zn_buf_add_byte(line, ' ');
+		/* Hex and base64 may be split anywhere, but libzscanner wants whole groups. */
+		if (!strchr("xb", fields ? form->layout[fields - 1] : '*') || i < fields)
+			zn_buf_add_byte(line, ' ');
 		scanner->starts[i] = (uint32_t)line->len;
 		if (zn_form_is_name(form, i)) {
 			uint8_t wire[ZN_NAME_MAX];

@@ -21,6 +21,7 @@ struct scan {
 	const uint8_t *at, *end;	/* end: of the text, or of what an entry may take of it */
 	const uint8_t *open;		/* the "(" we are in, or NULL */
 	const uint8_t *quote;		/* the quote that was opened last */
+	const uint8_t *long_quote;	/* the first one that was not closed on its line */
 	bool opened;			/* there was a "(": there may be more lines than one */
 	bool high;
 	enum zn_split_fault fault;
@@ -80,7 +81,7 @@ static uint32_t scan_escape(struct scan *scan)
 		fail(scan, ZN_SPLIT_NUL, scan->at);
 	if (*scan->at >= 0x80)
 		flags |= ZN_TOKEN_HIGH;
-	if (classes[*scan->at] == CONTROL || *scan->at == '\r')
+	if (classes[*scan->at] == CONTROL || *scan->at == '\r' || *scan->at == '\t')
 		flags |= ZN_TOKEN_CONTROL;
 	scan->at++;
 	return flags;
@@ -112,6 +113,8 @@ static uint32_t scan_quotes(struct scan *scan)
 				return flags;
 			}
 			flags |= ZN_TOKEN_LINES;
+			if (!scan->long_quote)
+				scan->long_quote = scan->quote;
 			break;
 		case HIGH:
 			flags |= ZN_TOKEN_HIGH;
@@ -321,15 +324,18 @@ static const uint8_t *resume(struct zn_view text, const uint8_t *from)
 	}
 }
 
-/* What the end of the text, or of what an entry may take, means for an entry that is not complete there. */
+/* What the end of the text, or of what an entry may take, means for an entry that is not complete there. Strings over
+ * several lines are rare: where one came before a fault, its quote was most likely forgotten. */
 static void judge_end(const struct zn_splitter *splitter, struct scan *scan)
 {
-	if (scan->at < scan->end || scan->fault == ZN_SPLIT_NESTED)
-		return;
-	if (scan->open)
+	if (scan->at == scan->end && scan->open)
 		fail(scan, ZN_SPLIT_OPEN, scan->open);
-	else if (scan->end < splitter->text.data + splitter->text.len && scan->end[-1] != '\n')
+	else if (scan->at == scan->end && scan->end < splitter->text.data + splitter->text.len && scan->end[-1] != '\n')
 		fail(scan, ZN_SPLIT_LONG, splitter->text.data + splitter->at);
+	if (scan->open && scan->long_quote && (scan->fault == ZN_SPLIT_OPEN || scan->fault == ZN_SPLIT_NESTED || scan->fault == ZN_SPLIT_QUOTE)) {
+		scan->fault = ZN_SPLIT_QUOTE;
+		scan->fault_at = scan->long_quote;
+	}
 }
 
 /* Where the entry behind a faulty one begins. */
@@ -369,7 +375,7 @@ bool zn_splitter_next(struct zn_splitter *splitter, struct zn_entry *ret_entry)
 	if (!scan_entry(splitter, &scan, ret_entry))
 		return false;
 	judge_end(splitter, &scan);
-	ret_entry->incomplete = scan.open && scan.at == text.data + text.len && scan.fault != ZN_SPLIT_NESTED;
+	ret_entry->incomplete = scan.open && scan.at == text.data + text.len && !scan.fault_other;
 	if (scan.fault != ZN_SPLIT_OK) {
 		scan.at = recover(splitter, &scan);
 		ret_entry->fault = scan.fault;
