@@ -155,7 +155,9 @@ void zn_task_chores(struct task *task)
 			refuse(task);
 		return;
 	}
-	zn_refused_clear(saver->refused, &task->save->zone);
+	/* An editor that puts its backup back after a refusal commits nothing: what was refused stays to be found. */
+	if (result->created || result->changed || result->text_changed)
+		zn_refused_clear(saver->refused, &task->save->zone);
 	keep_warnings(task);
 	if (!result->loaded.stat.known) {
 		struct zn_loaded loaded;
