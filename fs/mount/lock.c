@@ -43,10 +43,8 @@ enum zn_code zn_lock_set(struct zn_locks *locks, uint64_t inode, const struct zn
 	/* Both may be needed: the new range, and the rest of one that is cut in two. */
 	ZN_AUTO_FREE struct zn_lock *taken = calloc(1, sizeof *taken), *rest = calloc(1, sizeof *rest);
 
-	if (!taken || !rest) {
-		free(rest);
+	if (!taken || !rest)
 		return ZN_ENOMEM;
-	}
 	struct zn_lock *head = zn_table_take(&locks->inodes, inode), **link = &head;
 
 	while (*link) {
@@ -61,8 +59,8 @@ enum zn_code zn_lock_set(struct zn_locks *locks, uint64_t inode, const struct zn
 			rest->start = want->end + 1;
 			held->end = want->start - 1;
 			held->next = rest;
-			link = &rest->next;
-			rest = NULL;
+			link = &held->next->next;
+			rest = NULL; /* in the list now */
 		} else if (held->start < want->start) {
 			held->end = want->start - 1;
 			link = &held->next;
@@ -74,7 +72,6 @@ enum zn_code zn_lock_set(struct zn_locks *locks, uint64_t inode, const struct zn
 			free(held);
 		}
 	}
-	free(rest);
 	if (want->type != ZN_LOCK_NONE) {
 		*taken = *want;
 		taken->next = head;

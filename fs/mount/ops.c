@@ -555,6 +555,18 @@ static void set_zone_attr(fuse_req_t req, uint64_t id, const struct zn_zone_info
 	reply_attr(req, id);
 }
 
+/* The top directory's mode, owner and times are those of the mount: rsync -a and cp -a set them and must not fail for it. */
+static void set_root_attr(fuse_req_t req)
+{
+	struct zn_who who = zn_who(req);
+	int error = zn_directory_may(zn_mount_of(req), &who, ZN_NODE_ROOT, W_OK);
+
+	if (error)
+		fuse_reply_err(req, error == EACCES ? EPERM : error);
+	else
+		reply_attr(req, ZN_NODE_ROOT);
+}
+
 static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi)
 {
 	struct zn_mount *mount = zn_mount_of(req);
@@ -570,7 +582,7 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to
 		return;
 	}
 	if (ino == ZN_NODE_ROOT) {
-		fuse_reply_err(req, EPERM);
+		set_root_attr(req);
 		return;
 	}
 	pthread_mutex_lock(&mount->lock);

@@ -189,12 +189,9 @@ static void complete(struct zn_saving *saving)
 	saving->error = zn_errno(result->code, &result->err, operation_of(saving->save.way));
 	if (zn_zone_to_filename(&saving->info.zone.name, saving->info.zone.variant, name) != ZN_OK)
 		name[0] = '\0';
-	if (!success && result->code != ZN_EINTR) {
-		if (saving->save.way == ZN_SAVE_RELEASE)
-			zn_warning("%s: not saved when it was closed, and its writer was not told: %s", name, result->err.text);
-		else
-			zn_info("%s: not saved: %s", name, result->err.text);
-	}
+	/* The saver has said what is wrong with the text; that nobody could hear it is ours to say. */
+	if (!success && saving->save.way == ZN_SAVE_RELEASE)
+		zn_warning("%s: its writer was not told that it was not saved", name);
 	pthread_mutex_lock(&mount->lock);
 	saving->state = ANSWERED;
 	if (result->code == ZN_ECONFLICT && saving->appending && ++saving->tries < APPEND_TRIES) {
