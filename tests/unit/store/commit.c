@@ -27,7 +27,7 @@ static void setup_with(struct zn_env_options options)
 
 static void setup(void)
 {
-	setup_with((struct zn_env_options){.map_size = 64 << 20});
+	setup_with((struct zn_env_options){.map_size = 16 << 20});
 }
 
 static void teardown(void)
@@ -75,7 +75,8 @@ static void done_task(struct zn_job *job, enum zn_code code, const struct zn_err
 	struct task *task = (struct task *)job;
 
 	pthread_mutex_lock(&lock);
-	ck_assert_uint_eq(task->ended, 0);
+	if (task->ended)
+		abort(); /* told twice; check's own assertions are for the main thread alone */
 	task->code = code;
 	task->err = *err;
 	task->ended = ++order_of_ending;
@@ -209,6 +210,11 @@ START_TEST(stop_does_not_wait_for_another_process)
 {
 	struct task task = {.job.order = ZN_JOB_RECORDS};
 
+	/* What is left behind on purpose, since a thread is in it, shall not look like a leak. */
+	static struct zn_commit *volatile left_commit;
+	static struct zn_env *volatile left_env;
+	left_commit = commit;
+	left_env = env;
 	foreign_lock(&foreign, ZN_RECORDS);
 	submit(&task, "task");
 	zn_commit_stop(commit, zn_clock_mono());
@@ -239,7 +245,7 @@ START_TEST(a_grown_map_stops_no_reader)
 	struct zn_dbi_info info;
 	struct zn_txn txn;
 
-	foreign_fill(&foreign, ZN_RECORDS, 80);
+	foreign_fill(&foreign, ZN_RECORDS, 24);
 	submit(&task, "task");
 	wait_blocked();
 	foreign_relock(&foreign);
@@ -327,15 +333,13 @@ START_TEST(run_waits)
 }
 END_TEST
 
-/* Many threads, many saves: each is done once, all that were accepted are there. */
+/* Many threads, many saves: each is done once. */
 static void *submit_many(void *context)
 {
 	struct task *tasks = context;
 
 	for (int i = 0; i < 50; i++)
 		submit(&tasks[i], i % 2 ? "odd" : "even");
-	for (int i = 0; i < 50; i++)
-		ck_assert_int_eq(result(&tasks[i]), ZN_OK);
 	return NULL;
 }
 
@@ -356,6 +360,9 @@ START_TEST(many_threads)
 	}
 	for (int t = 0; t < THREADS; t++)
 		pthread_join(threads[t], NULL);
+	for (int t = 0; t < THREADS; t++)
+		for (int i = 0; i < 50; i++)
+			ck_assert_int_eq(result(&tasks[t][i]), ZN_OK);
 }
 END_TEST
 
