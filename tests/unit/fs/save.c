@@ -134,7 +134,10 @@ START_TEST(refuses)
 	expect_refused(&world, ZONE, refusals[_i].saved, "program: test (pid 77)");
 	ck_assert_ptr_nonnull(strstr(events_of(&world), refusals[_i].code == ZN_EGUARD ? "\"event\":\"guard\"" : "\"event\":\"refuse\""));
 
-	/* A good save takes it away, also one that changes nothing. */
+	/* An editor that puts its backup back changes nothing, and what was refused stays to be found; a good save takes it away. */
+	save_good(&world, ZONE, good);
+	expect_refused(&world, ZONE, refusals[_i].saved, refusals[_i].why);
+	snprintf(good + len, sizeof good - (size_t)len, "; mended\n");
 	save_good(&world, ZONE, good);
 	expect_refused(&world, ZONE, NULL, NULL);
 }
