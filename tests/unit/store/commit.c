@@ -223,6 +223,7 @@ START_TEST(stop_does_not_wait_for_another_process)
 	ck_assert_uint_eq(task.runs, 0);
 	zn_env_close(env); /* leaves it: a thread is inside */
 	env = NULL;
+	ck_assert(left_commit && left_env);
 }
 END_TEST
 
