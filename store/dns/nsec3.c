@@ -67,30 +67,50 @@ enum zn_code zn_nsec3param_parse(struct zn_view text, struct zn_nsec3param *ret_
 	return ZN_OK;
 }
 
-void zn_nsec3_hash(const struct zn_nsec3param *param, const struct zn_name *name, char hash[static ZN_NSEC3_HASH_LEN + 1])
+char *zn_nsec3param_text(const struct zn_nsec3param *param, char text[static ZN_NSEC3PARAM_TEXT_MAX])
 {
-	static const char alphabet[] = "0123456789abcdefghijklmnopqrstuv";
+	int len = snprintf(text, ZN_NSEC3PARAM_TEXT_MAX, "1 %u %u %s", param->flags, param->iterations, param->salt_len ? "" : "-");
+
+	for (size_t i = 0; i < param->salt_len; i++)
+		len += snprintf(text + len, ZN_NSEC3PARAM_TEXT_MAX - (size_t)len, "%02x", param->salt[i]);
+	return text;
+}
+
+void zn_nsec3_digest(const struct zn_nsec3param *param, const struct zn_name *name, uint8_t digest[static ZN_NSEC3_DIGEST_LEN])
+{
 	struct zn_name folded = *name;
-	uint8_t digest[SHA1_DIGEST_SIZE];
 	struct sha1_ctx sha1;
-	uint64_t bits = 0;
-	unsigned have = 0;
-	char *out = hash;
 
 	zn_name_lower(&folded);
 	sha1_init(&sha1);
 	sha1_update(&sha1, folded.len, folded.wire);
 	sha1_update(&sha1, param->salt_len, param->salt);
-	sha1_digest(&sha1, sizeof(digest), digest);
+	sha1_digest(&sha1, ZN_NSEC3_DIGEST_LEN, digest);
 	for (unsigned i = 0; i < param->iterations; i++) {
-		sha1_update(&sha1, sizeof(digest), digest);
+		sha1_update(&sha1, ZN_NSEC3_DIGEST_LEN, digest);
 		sha1_update(&sha1, param->salt_len, param->salt);
-		sha1_digest(&sha1, sizeof(digest), digest);
+		sha1_digest(&sha1, ZN_NSEC3_DIGEST_LEN, digest);
 	}
-	for (size_t i = 0; i < sizeof(digest); i++) {
+}
+
+void zn_nsec3_digest_text(const uint8_t digest[static ZN_NSEC3_DIGEST_LEN], char hash[static ZN_NSEC3_HASH_LEN + 1])
+{
+	static const char alphabet[] = "0123456789abcdefghijklmnopqrstuv";
+	uint64_t bits = 0;
+	unsigned have = 0;
+
+	for (size_t i = 0; i < ZN_NSEC3_DIGEST_LEN; i++) {
 		bits = bits << 8 | digest[i];
 		for (have += 8; have >= 5; have -= 5)
-			*out++ = alphabet[bits >> (have - 5) & 31];
+			*hash++ = alphabet[bits >> (have - 5) & 31];
 	}
-	*out = '\0';
+	*hash = '\0';
+}
+
+void zn_nsec3_hash(const struct zn_nsec3param *param, const struct zn_name *name, char hash[static ZN_NSEC3_HASH_LEN + 1])
+{
+	uint8_t digest[ZN_NSEC3_DIGEST_LEN];
+
+	zn_nsec3_digest(param, name, digest);
+	zn_nsec3_digest_text(digest, hash);
 }
