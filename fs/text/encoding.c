@@ -1,11 +1,26 @@
 #include "fs/text/encoding.h"
 
+/* The value and 1; 0 for what is none. */
+static const uint8_t hex_values[256] = {
+	['0'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ['A'] = 11, 12, 13, 14, 15, 16, ['a'] = 11, 12, 13, 14, 15, 16,
+};
+
 int zn_hex_digit(uint8_t byte)
 {
-	if (byte >= '0' && byte <= '9')
-		return byte - '0';
-	byte |= 0x20;
-	return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
+	return hex_values[byte] - 1;
+}
+
+size_t zn_hex_read(struct zn_view word, uint8_t *out)
+{
+	size_t at = 0;
+
+	for (; at + 1 < word.len; at += 2) {
+		unsigned high = hex_values[word.data[at]], low = hex_values[word.data[at + 1]];
+		if (high == 0 || low == 0)
+			break;
+		*out++ = (uint8_t)((high - 1) << 4 | (low - 1));
+	}
+	return at;
 }
 
 /* The value and 1; 65 for "=", 0 for what does not belong. */

@@ -4,6 +4,8 @@
 
 /* 0 to 15, or -1. */
 int zn_hex_digit(uint8_t byte);
+/* Pairs of digits to bytes, as far as they go. Returns how many characters were read. */
+size_t zn_hex_read(struct zn_view word, uint8_t *out);
 
 /* RFC 4648 4, in as many parts as it comes. Begins as {0}; complete when `count` is 0 behind the last part. */
 struct zn_base64 {

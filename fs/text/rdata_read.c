@@ -244,7 +244,9 @@ static bool put_hex(struct in *in)
 			return wrong(in, "hex digits stand without quotes");
 		if (!have_room(in, word.len / 2 + 1))
 			return false;
-		for (size_t i = 0; i < word.len; i++) {
+		size_t pairs = high < 0 ? zn_hex_read(word, in->out) : 0;
+		in->out += pairs / 2;
+		for (size_t i = pairs; i < word.len; i++) {
 			int digit = zn_hex_digit(word.data[i]);
 			if (digit < 0)
 				return wrong(in, "this is no hex digit: '%c'", word.data[i]);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 
 #include "fs/text/name_read.h"
+#include "fs/text/print.h"
 #include "fs/text/script.h"
 #include "store/base/wire.h"
 #include "store/dns/rdata.h"
@@ -200,36 +201,76 @@ static bool soa_ttl(struct zn_reading *reading, const struct zn_record_words *wo
 	return true;
 }
 
+/* By our reader or, where it is in doubt, libzscanner. */
+static enum zn_rdata_result read_words(struct zn_reading *reading, const struct zn_rdata_words *words, size_t *ret_len,
+	struct zn_rdata_notes *notes, struct zn_rdata_fault *fault)
+{
+	enum zn_rdata_result result = zn_rdata_read(words, reading->rdata, ret_len, notes, fault);
+	struct zn_rdata_fault judged;
+
+	if (result != ZN_RDATA_DOUBT)
+		return result;
+	if (!reading->scanner && zn_scanner_new(&reading->scanner) != ZN_OK) {
+		reading->failed = ZN_ENOMEM;
+		return ZN_RDATA_FAULT;
+	}
+	enum zn_code code = zn_scanner_read(reading->scanner, words, reading->rdata, ret_len, &judged);
+	if (code == ZN_OK)
+		return ZN_RDATA_OK;
+	if (code == ZN_ENOMEM)
+		reading->failed = code;
+	else if (!judged.token || judged.token != fault->token || fault->sentence[0] == '\0')
+		*fault = judged;	/* where both mean the same word, ours says more */
+	return ZN_RDATA_FAULT;
+}
+
+/* Data given as bytes must come back the same when they are written as text, which they are wherever they are shown. */
+static bool survives_text(struct zn_reading *reading, uint16_t type, size_t len)
+{
+	ZN_AUTO(zn_buf_release) struct zn_buf text = ZN_BUF_INIT(ZN_ENTRY_MAX), bytes = ZN_BUF_INIT(ZN_RR_MAX);
+	ZN_AUTO(zn_splitter_release) struct zn_splitter splitter = {0};
+	struct zn_entry entry;
+	bool same = false;
+	size_t again;
+
+	zn_buf_add(&bytes, zn_view(reading->rdata, len));
+	zn_print_rdata(type, zn_buf_view(&bytes), NULL, &text);
+	if (text.failed || bytes.failed) {
+		reading->failed = ZN_ENOMEM;
+		return false;
+	}
+	zn_splitter_init(&splitter, zn_buf_view(&text));
+	if (len == 0 && text.len == 0)
+		return true;
+	if (zn_splitter_next(&splitter, &entry) && entry.fault == ZN_SPLIT_OK) {
+		struct zn_rdata_words words = {.type = type, .tokens = entry.tokens, .count = entry.count, .origin = &reading->state.origin};
+		struct zn_rdata_notes notes = {0};
+		struct zn_rdata_fault fault;
+		same = read_words(reading, &words, &again, &notes, &fault) == ZN_RDATA_OK &&
+			zn_view_equal(zn_view(reading->rdata, again), zn_buf_view(&bytes));
+	}
+	memcpy(reading->rdata, bytes.data, len);
+	return same;
+}
+
 static bool read_rdata(struct zn_reading *reading, const struct zn_record_words *words, size_t *ret_len)
 {
 	struct zn_rdata_words rdata = {
 		.type = words->type_value, .tokens = words->rdata, .count = words->rdata_count, .origin = &reading->state.origin,
 	};
 	struct zn_rdata_notes notes = {0};
-	struct zn_rdata_fault fault, judged;
+	struct zn_rdata_fault fault;
 	char text[ZN_TYPE_TEXT_MAX];
 
 	if (!reading->origin_is_apex)
 		rdata.other_apex = zn_view_str(reading->apex_text);
-	enum zn_rdata_result result = zn_rdata_read(&rdata, reading->rdata, ret_len, &notes, &fault);
-	if (result == ZN_RDATA_DOUBT) {
-		if (!reading->scanner && zn_scanner_new(&reading->scanner) != ZN_OK) {
-			reading->failed = ZN_ENOMEM;
-			return false;
-		}
-		enum zn_code code = zn_scanner_read(reading->scanner, &rdata, reading->rdata, ret_len, &judged);
-		if (code == ZN_ENOMEM) {
-			reading->failed = code;
-			return false;
-		}
-		result = code == ZN_OK ? ZN_RDATA_OK : ZN_RDATA_FAULT;
-		/* Where both mean the same word, ours says more. */
-		if (result == ZN_RDATA_FAULT && (!judged.token || judged.token != fault.token || fault.sentence[0] == '\0'))
-			fault = judged;
-	}
+	enum zn_rdata_result result = read_words(reading, &rdata, ret_len, &notes, &fault);
+	if (reading->failed)
+		return false;
 	if (result == ZN_RDATA_FAULT)
 		return wrong(reading, fault.token, fault.sentence);
-	if (zn_rdata_is_generic(&rdata) && !zn_rdata_well_formed(words->type_value, zn_view(reading->rdata, *ret_len))) {
+	if (zn_rdata_is_generic(&rdata) && (!zn_rdata_well_formed(words->type_value, zn_view(reading->rdata, *ret_len)) ||
+		!survives_text(reading, words->type_value, *ret_len))) {
 		zn_reading_tell(reading, words->rdata, ZN_SEVERITY_ERROR, "these bytes are not what %s data can be",
 			zn_rrtype_text(words->type_value, text));
 		return false;
@@ -245,10 +286,10 @@ static bool read_rdata(struct zn_reading *reading, const struct zn_record_words 
 /* "#" as the beginning of a comment that strings would swallow. */
 static bool swallows_comment(struct zn_reading *reading, const struct zn_record_words *words)
 {
-	const char *layout = zn_form_of(words->type_value)->layout;
 	const struct zn_token *hash;
 
-	if (!layout || !strchr(layout, 's') || words->rdata_count < 2)
+	if (words->rdata_count < 2 ||
+		(words->type_value != ZN_TYPE_TXT && words->type_value != ZN_TYPE_SPF && words->type_value != ZN_TYPE_LUA))
 		return false;
 	hash = hash_comment(words->rdata + 1, words->rdata_count - 1);
 	if (hash)

@@ -82,27 +82,31 @@ static bool wrong(struct zn_record_fault *fault, const struct zn_token *token, c
 	return false;
 }
 
-enum class { CLASS_NONE, CLASS_IN, CLASS_OTHER };
+static bool is_in(struct zn_view word)
+{
+	return word.len == 2 && (word.data[0] | 0x20) == 'i' && (word.data[1] | 0x20) == 'n';
+}
 
-static enum class class_of(struct zn_view word)
+/* Another class than the word IN; CLASS1 is IN by its number. */
+static bool is_class(struct zn_view word, bool *ret_in)
 {
 	static const char *const others[] = {"CH", "HS", "CS", "CHAOS", "HESIOD"};
 	const char *text = (const char *)word.data;
+	uint32_t number = 0;
 
-	if (word.len == 2 && (word.data[0] | 0x20) == 'i' && (word.data[1] | 0x20) == 'n')
-		return CLASS_IN;
+	*ret_in = false;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		if (word.len == strlen(others[i]) && strncasecmp(text, others[i], word.len) == 0)
-			return CLASS_OTHER;
+			return true;
 	if (word.len < 6 || word.len > 10 || strncasecmp(text, "CLASS", 5) != 0)
-		return CLASS_NONE;
-	uint32_t number = 0;
+		return false;
 	for (size_t i = 5; i < word.len; i++) {
 		if (word.data[i] < '0' || word.data[i] > '9')
-			return CLASS_NONE;
+			return false;
 		number = number * 10 + (uint32_t)(word.data[i] - '0');
 	}
-	return number == 1 ? CLASS_IN : CLASS_OTHER;
+	*ret_in = number == 1;
+	return true;
 }
 
 /* Words of a sentence: what stands where a type should. */
@@ -129,37 +133,35 @@ bool zn_record_split(const struct zn_token *tokens, size_t count, bool has_owner
 		words.owner = token++;
 	for (; token < end; token++) {
 		struct zn_view word = zn_token_view(token);
-		enum class in;
 
 		if (token->flags != 0 || word.len == 0)
 			return no_type(token, token == tokens, has_owner, ret_fault);
-		if ((in = class_of(word)) != CLASS_NONE) {
-			if (in == CLASS_OTHER)
-				return wrong(ret_fault, token, "class %.*s is not served here, only IN", (int)word.len, (const char *)word.data);
-			if (class)
-				return wrong(ret_fault, token, "the class is given twice");
-			class = token;
+		if (word.data[0] >= '0' && word.data[0] <= '9') {
+			enum zn_ttl_form form = zn_ttl_read(word, &words.ttl_value);
+			if (form == ZN_TTL_NONE)
+				return no_type(token, token == tokens, has_owner, ret_fault);
+			if (form == ZN_TTL_LARGE)
+				return wrong(ret_fault, token, "the TTL is above 2147483647");
+			if (words.ttl)
+				return wrong(ret_fault, token, "a record type is missing here: there are two TTLs");
+			words.ttl = token;
 			continue;
 		}
-		if (zn_record_type(word, &words.type_value)) {
+		bool in = is_in(word);
+		if (!in && zn_record_type(word, &words.type_value)) {
 			words.type = token;
 			words.rdata = token + 1;
 			words.rdata_count = (size_t)(end - token) - 1;
 			*ret_words = words;
 			return true;
 		}
-		switch (zn_ttl_read(word, &words.ttl_value)) {
-		case ZN_TTL_OK:
-			if (words.ttl)
-				return wrong(ret_fault, token, "a record type is missing here: there are two TTLs");
-			words.ttl = token;
-			continue;
-		case ZN_TTL_LARGE:
-			return wrong(ret_fault, token, "the TTL is above 2147483647");
-		case ZN_TTL_NONE:
-			break;
-		}
-		return no_type(token, token == tokens, has_owner, ret_fault);
+		if (!in && !is_class(word, &in))
+			return no_type(token, token == tokens, has_owner, ret_fault);
+		if (!in)
+			return wrong(ret_fault, token, "class %.*s is not served here, only IN", (int)word.len, (const char *)word.data);
+		if (class)
+			return wrong(ret_fault, token, "the class is given twice");
+		class = token;
 	}
 	return wrong(ret_fault, NULL, words.owner && count == 1 ? "a name alone is no record: its type and data are missing" :
 		"the record type is missing");
