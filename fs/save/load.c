@@ -8,6 +8,7 @@
 #include "fs/text/pieces.h"
 #include "fs/text/print.h"
 #include "store/base/limits.h"
+#include "store/dns/presigned.h"
 #include "store/text.h"
 
 _Static_assert(ZN_ORDER_MAX == ZN_ORDER_KEY_MAX, "order keys of fs/text fit those of store/text.h");
@@ -62,6 +63,7 @@ struct load {
 	const struct zn_zone_info *zone;
 	struct zn_txn main, records;
 	struct zn_zone_stat cached;	/* known false: not */
+	struct zn_zone_mode mode;
 	struct zn_loaded *loaded;
 	struct zn_err *err;
 
@@ -195,8 +197,13 @@ static bool forgive(void *context, struct zn_view entry, const char *sentence)
 	return true; /* it is stored already; here it is only compared */
 }
 
-/* What the kept text yields, each record once, is what `rows` says. */
-static bool parses_to(struct load *load, struct zn_digest rows)
+/* What is stored, and what its text says: the same but for a presigned zone, whose text has the chain that is not stored. */
+struct digests {
+	struct zn_digest rows, text;
+};
+
+/* What the kept text yields, each record once, is what its zone says. */
+static bool parses_to(struct load *load, struct zn_digest says)
 {
 	ZN_AUTO(zn_buf_release) struct zn_buf text = ZN_BUF_INIT(ZN_TEXT_MAX);
 	ZN_AUTO(zn_findings_release) struct zn_findings findings = {0};
@@ -209,19 +216,24 @@ static bool parses_to(struct load *load, struct zn_digest rows)
 		zn_buf_add(&text, load->texts[i]);
 	if (zn_parse(zn_buf_view(&text), &options, &findings, &parsed, NULL) != ZN_OK)
 		return false;
-	bool same = zn_digest_equal(zn_zone_digest(parsed.zone), rows);
+	bool same = zn_digest_equal(zn_zone_digest(parsed.zone), says);
 	zn_parsed_release(&parsed);
 	return same;
 }
 
-/* Its pieces yield the rows; or they yield more, because the text gives some records twice, and who wrote it says that it fits. */
-static bool kept_fits(struct load *load, struct zn_digest rows)
+static bool head_counts(const struct load *load, struct zn_digest rows)
+{
+	return load->has_head && zn_digest_equal(load->head.digest, rows);
+}
+
+/* Its pieces yield the zone; or they yield more, because the text gives some records twice, and who wrote it says that it fits. */
+static bool kept_fits(struct load *load, const struct digests *zone)
 {
 	if (load->count == 0)
 		return false;
-	if (zn_digest_equal(load->says, rows))
+	if (zn_digest_equal(load->says, zone->text))
 		return true;
-	return load->says.count > rows.count && load->has_head && zn_digest_equal(load->head.digest, rows) && parses_to(load, rows);
+	return load->says.count > zone->text.count && head_counts(load, zone->rows) && parses_to(load, zone->text);
 }
 
 /* --- size and time --- */
@@ -229,11 +241,6 @@ static bool kept_fits(struct load *load, struct zn_digest rows)
 static struct zn_digest digest_of(const struct zn_zone_stat *stat)
 {
 	return (struct zn_digest){stat->digest.count, stat->digest.sum};
-}
-
-static bool head_counts(const struct load *load, struct zn_digest rows)
-{
-	return load->has_head && zn_digest_equal(load->head.digest, rows);
 }
 
 /* The time to show for a text that was made of these rows. */
@@ -285,11 +292,44 @@ static void settle_stat(struct load *load, uint64_t size, struct zn_digest rows,
 
 /* --- the two forms --- */
 
+/* The zone as its text says it. */
+static enum zn_code read_zone(struct load *load, struct zn_zone **ret_zone, struct digests *ret_digests, struct zn_records_summary *ret_summary)
+{
+	ZN_AUTO_PTR(zn_zone_free) struct zn_zone *stored = NULL;
+	enum zn_code code = zn_records_read(&load->records, load->zone->id, &load->zone->zone.name, &stored, ret_summary, load->err);
+
+	if (code)
+		return code;
+	ret_digests->rows = ret_digests->text = zn_zone_digest(stored);
+	if (!load->mode.presigned) {
+		*ret_zone = zn_steal(&stored);
+		return ZN_OK;
+	}
+	code = zn_presigned_restore(stored, &load->mode, ret_zone);
+	if (code)
+		return zn_fail(load->err, code, "the chain of a presigned zone: %s", zn_code_text(code));
+	ret_digests->text = zn_zone_digest(*ret_zone);
+	return ZN_OK;
+}
+
+static enum zn_code read_digests(struct load *load, struct digests *ret_digests, struct zn_records_summary *ret_summary)
+{
+	ZN_AUTO_PTR(zn_zone_free) struct zn_zone *zone = NULL;
+	enum zn_code code;
+
+	if (load->mode.presigned)
+		return read_zone(load, &zone, ret_digests, ret_summary);
+	code = zn_records_digest(&load->records, load->zone->id, &load->zone->zone.name, &ret_digests->rows, ret_summary, load->err);
+	ret_digests->text = ret_digests->rows;
+	return code;
+}
+
 static enum zn_code load_canonical(struct load *load)
 {
 	ZN_AUTO_PTR(zn_zone_free) struct zn_zone *zone = NULL;
 	struct zn_records_summary summary;
-	enum zn_code code = zn_records_read(&load->records, load->zone->id, &load->zone->zone.name, &zone, &summary, load->err);
+	struct digests digests;
+	enum zn_code code = read_zone(load, &zone, &digests, &summary);
 
 	if (code)
 		return code;
@@ -297,7 +337,7 @@ static enum zn_code load_canonical(struct load *load)
 	code = zn_print_zone(zone, &load->part, flush_part, load, load->err);
 	if (code)
 		return code;
-	settle_stat(load, load->written, zn_zone_digest(zone), false, summary.newest);
+	settle_stat(load, load->written, digests.rows, false, summary.newest);
 	return ZN_OK;
 }
 
@@ -312,25 +352,28 @@ static bool known_to_fit(const struct load *load)
 static enum zn_code load_zone(struct load *load)
 {
 	struct zn_records_summary summary;
-	struct zn_digest rows;
+	struct digests digests;
 	enum zn_code code = ZN_OK;
 
 	if (load->loader->keep_text)
 		code = read_kept(load);
 	if (code)
 		return code;
-	if (load->count == 0 || (load->cached.known && !load->cached.text_fits))
-		return load_canonical(load);
-	if (known_to_fit(load)) {
+	if (load->count && known_to_fit(load)) {
 		load->loaded->stat = load->cached;
 		return write_kept(load);
 	}
-	code = zn_records_digest(&load->records, load->zone->id, &load->zone->zone.name, &rows, &summary, load->err);
+	code = zn_meta_mode(&load->main, &load->zone->zone, &load->mode, load->err);
 	if (code)
 		return code;
-	if (!kept_fits(load, rows))
+	if (load->count == 0 || (load->cached.known && !load->cached.text_fits))
 		return load_canonical(load);
-	settle_stat(load, load->size, rows, true, summary.newest);
+	code = read_digests(load, &digests, &summary);
+	if (code)
+		return code;
+	if (!kept_fits(load, &digests))
+		return load_canonical(load);
+	settle_stat(load, load->size, digests.rows, true, summary.newest);
 	return write_kept(load);
 }
 
