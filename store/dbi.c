@@ -132,13 +132,14 @@ static enum zn_code open_reading(struct zn_file *file, struct zn_err *err)
 	zn_file_leave(file);
 	if (code)
 		return code;
+	/* The generation first: who sees a handle then also sees that it is newer than his transaction (begin_reading). */
+	atomic_store(&file->generation, generation);
 	for (unsigned i = 0; i < count; i++) {
 		if (opened[i]) {
 			atomic_store(&file->tables[i].since, generation);
 			atomic_store(&file->tables[i].reading, opened[i]);
 		}
 	}
-	atomic_store(&file->generation, generation);
 	return ZN_OK;
 }
 

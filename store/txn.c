@@ -75,7 +75,8 @@ static enum zn_code begin_reading(struct zn_txn *txn, struct zn_file *file, stru
 		if (code)
 			return code;
 		uint64_t txnid = mdb_txn_id(txn->mdb);
-		if (!zn_dbi_incomplete(file, txnid))
+		/* Another thread may have opened tables since: they are there, but not for a transaction that began before. */
+		if (!zn_dbi_incomplete(file, txnid) && atomic_load(&file->generation) == txn->generation)
 			return ZN_OK;
 		mdb_txn_abort(txn->mdb);
 		zn_file_leave(file);
