@@ -302,8 +302,8 @@ static enum zn_code check_pdns(struct zn_env *env, struct zn_txn *txn, struct zn
 	if (code && code != ZN_ENOTFOUND)
 		return code;
 	if (code || shards != 1)
-		return zn_fail(err, ZN_EFORMAT, "%s: the database has %u shards, zonefs handles one: stop PowerDNS and copy it with `pdnsutil b2b-migrate` "
-			"into a new one made with lmdb-shards=1 (zonefs(8), Databases with more shards)", path, shards);
+		return zn_fail(err, ZN_EFORMAT, "%s: the database has %u shards, zonefs handles one: stop PowerDNS, make a copy with one shard with "
+			"examples/one-shard.sh (zonefs(8), NOTES), and set lmdb-shards=1 and lmdb-lightning-stream=yes", path, shards);
 	code = zn_txn_get_live(txn, ZN_DBI_PDNS, ZN_VIEW("uuid"), NULL, &uuid, err);
 	if (!code && uuid.len == sizeof env->uuid)
 		memcpy(env->uuid, uuid.data, sizeof env->uuid);
@@ -368,28 +368,31 @@ static bool tables_missing(struct zn_env *env, enum zn_which which)
 	return false;
 }
 
-static enum zn_code check_or_fill(struct zn_env *env, struct zn_err *err)
+/* Main is looked at before anything is made beside it. */
+static enum zn_code check_main(struct zn_env *env, bool *ret_empty, struct zn_err *err)
 {
-	bool main_empty, records_empty;
+	ZN_AUTO(zn_txn_end) struct zn_txn txn = {0};
 
-	enum zn_code code = check_root(env, ZN_MAIN, &main_empty, err);
-	if (!code)
-		code = check_root(env, ZN_RECORDS, &records_empty, err);
+	enum zn_code code = check_root(env, ZN_MAIN, ret_empty, err);
+	if (code)
+		return code;
+	if (*ret_empty)
+		return env->read_only ? zn_fail(err, ZN_ENOTFOUND, "%s: the database is empty, and it is to be opened read-only", zn_env_path(env))
+				      : ZN_OK;
+	code = zn_txn_begin(&txn, env, ZN_MAIN, ZN_TXN_READ, err);
+	return code ? code : check_pdns(env, &txn, err);
+}
+
+static enum zn_code fill(struct zn_env *env, bool main_empty, struct zn_err *err)
+{
+	bool records_empty;
+
+	enum zn_code code = check_root(env, ZN_RECORDS, &records_empty, err);
 	if (code)
 		return code;
 	if (main_empty && !records_empty)
 		return zn_fail(err, ZN_EFORMAT, "%s: is empty, but %s has records: restore the first from a backup, or move the second away",
 			env->files[ZN_MAIN].path, env->files[ZN_RECORDS].path);
-	if (main_empty && env->read_only)
-		return zn_fail(err, ZN_ENOTFOUND, "%s: the database is empty, and it is to be opened read-only", zn_env_path(env));
-	if (!main_empty) {
-		ZN_AUTO(zn_txn_end) struct zn_txn txn = {0};
-		code = zn_txn_begin(&txn, env, ZN_MAIN, ZN_TXN_READ, err);
-		if (!code)
-			code = check_pdns(env, &txn, err);
-		if (code)
-			return code;
-	}
 	for (int which = ZN_RECORDS; !code && !env->read_only && which >= ZN_MAIN; which--)
 		if (main_empty || tables_missing(env, (enum zn_which)which))
 			code = make_tables(env, (enum zn_which)which, main_empty, err);
@@ -402,6 +405,7 @@ enum zn_code zn_env_open(const struct zn_env_options *options, struct zn_env **r
 {
 	struct zn_env *env = calloc(1, sizeof *env);
 	struct stat st;
+	bool main_empty;
 
 	if (!env)
 		return zn_fail(err, ZN_ENOMEM, "%s: out of memory", options->path);
@@ -418,12 +422,14 @@ enum zn_code zn_env_open(const struct zn_env_options *options, struct zn_env **r
 			env->files[ZN_MAIN].path, env->files[ZN_RECORDS].path);
 	if (!code)
 		code = file_open(&env->files[ZN_MAIN], options, err);
+	if (!code)
+		code = check_main(env, &main_empty, err);
 	if (!code && options->daemon)
 		code = lock_daemon(env, err);
 	if (!code)
 		code = file_open(&env->files[ZN_RECORDS], options, err);
 	if (!code)
-		code = check_or_fill(env, err);
+		code = fill(env, main_empty, err);
 	if (code) {
 		zn_env_close(env);
 		return code;

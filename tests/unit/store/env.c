@@ -141,7 +141,13 @@ static void make_old(void) { pdns("04000000", "01000000"); }
 static void make_old_with_header(void) { pdns(HEADER "00000004", HEADER "00000001"); }
 static void make_future(void) { pdns(HEADER "00000007", HEADER "00000001"); }
 static void make_bare(void) { pdns("05000000", "01000000"); }
-static void make_sharded(void) { pdns(HEADER "00000005", HEADER "00000040"); }
+static void make_sharded(void)
+{
+	/* Shards are made when they get a zone: there need not be one of number 0. */
+	put_raw("", "pdns", "schemaversion", HEADER "00000005");
+	put_raw("", "pdns", "shards", HEADER "00000040");
+	put_raw("-7", "records_v5", "", "");
+}
 static void make_shardless(void) { pdns(HEADER "00000006", NULL); }
 static void make_versionless(void) { put_raw("", "pdns", "uuid", HEADER); put_raw("-0", "records_v5", "", ""); }
 static void make_odd(void) { pdns(HEADER "0000000005", HEADER "00000001"); }
@@ -172,7 +178,7 @@ static const struct {
 	{"schema 4 with headers", make_old_with_header, ZN_EFORMAT, {"schema version 4", "pdnsutil"}},
 	{"schema 7", make_future, ZN_EFORMAT, {"schema version 7", "newer"}},
 	{"no headers", make_bare, ZN_EFORMAT, {"Lightning Stream", "lmdb-lightning-stream=yes"}},
-	{"64 shards", make_sharded, ZN_EFORMAT, {"64 shards", "lmdb-shards=1", "b2b-migrate"}},
+	{"64 shards", make_sharded, ZN_EFORMAT, {"64 shards", "lmdb-shards=1", "one-shard.sh"}},
 	{"shards missing", make_shardless, ZN_EFORMAT, {"shards"}},
 	{"no schema version", make_versionless, ZN_EFORMAT, {"schemaversion"}},
 	{"a schema version of five bytes", make_odd, ZN_EFORMAT, {"schemaversion"}},
@@ -210,6 +216,8 @@ START_TEST(refused_in_one_sentence_and_left_alone)
 		ck_assert_msg(strstr(err.text, refusals[_i].says[i]) != NULL, "%s: %s", refusals[_i].name, err.text);
 	ck_assert_msg(strlen(err.text) < sizeof err.text - 1, "%s: cut off: %s", refusals[_i].name, err.text);
 	ck_assert_msg(content("", after, sizeof after) == len && memcmp(before, after, len) == 0, "%s: changed", refusals[_i].name);
+	if (strcmp(refusals[_i].name, "64 shards") == 0)
+		ck_assert_msg(content("-0", after, sizeof after) == 0, "made a file beside it");
 }
 END_TEST
 
