@@ -2,6 +2,7 @@
 """Every way to mount and to end, by root and by an ordinary user, and what is said when it cannot be."""
 
 import contextlib
+import errno
 import os
 import pathlib
 import pwd
@@ -106,7 +107,7 @@ def ways_to_mount():
 def ways_to_end():
     """every clean end unmounts, exits with 0 and buries what is vacated"""
     for name, end in (("SIGTERM", lambda m: m.stop()), ("fusermount3 -u", lambda m: m.unmount()),
-                      ("SIGINT", lambda m: m.end(signal.SIGINT)), ("SIGHUP leaves it running; SIGTERM", hang_up)):
+                      ("SIGINT", lambda m: m.end(signal.SIGINT)), ("SIGHUP", lambda m: m.end(signal.SIGHUP))):
         with point(name):
             mount = Mount(f"end-{name.split()[0]}", grace="60s")
             with mount:
@@ -119,12 +120,6 @@ def ways_to_end():
                 mount.start()
                 equal(mount.zones(), [ZONE])
                 equal(mount.read(ZONE), zones.small(ZONE))
-
-
-def hang_up(mount):
-    os.kill(mount.pid, signal.SIGHUP)
-    equal(mount.read(ZONE), zones.small(ZONE))
-    mount.stop()
 
 
 def refusals():
@@ -153,21 +148,23 @@ def refusals():
             said = run_command([zonefs(), second, "-f", "-o", f"db={first.db}"], check=False)
             assert said.returncode != 0 and str(first.db) in said.stderr, said.stderr
             first.write(ZONE, zones.small(ZONE))
-    with point("a stale mount is explained, and after fusermount3 -u all is well"):
+    with point("the dead mount of a killed daemon is taken away, and said so"):
         stale = Mount("stale")
         with stale:
             stale.write(ZONE, zones.small(ZONE))
             stale.end(signal.SIGKILL)
-            said = run_command([zonefs(), *stale.arguments()], check=False)
-            assert said.returncode != 0 and "fusermount3 -u" in said.stderr, said.stderr
-            run_command(["fusermount3", "-u", stale.mnt])
-            stale.start()
-            equal(stale.read(ZONE), zones.small(ZONE))
+            try:
+                os.listdir(stale.mnt)
+            except OSError as error:
+                equal(error.errno, errno.ENOTCONN)
+            stale.spawn([zonefs(), *stale.arguments()])
+            stale.until(lambda: stale.read(ZONE) == zones.small(ZONE), "the zone")
+            assert "took away" in stale.log, stale.log
 
 
 def systemd():
     """systemd is told when the mount is there, and when it ends"""
-    path = DIRECTORY / "notify"
+    path = DIRECTORY / "notify.socket"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(path))
         listener.settimeout(PATIENCE)
@@ -207,12 +204,30 @@ def ordinary_user():
     environment = {**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "XDG_CONFIG_HOME": str(home / "config"), "TMPDIR": str(home)}
     environment = {key: value for key, value in environment.items() if not key.endswith("SAN_OPTIONS")}
 
-    def as_user(*words, check=True):
-        return run_command(["setpriv", "--reuid", nobody.pw_uid, "--regid", nobody.pw_gid, "--clear-groups", *words], check=check, env=environment, cwd=home)
+    with open_fuse(home) as inside:
+        def as_user(*words, check=True):
+            return run_command([*inside, "setpriv", "--reuid", nobody.pw_uid, "--regid", nobody.pw_gid, "--clear-groups", *words],
+                               check=check, env=environment, cwd=home)
 
-    probe = as_user("sh", "-c", "exec 3<>/dev/fuse", check=False)
-    if probe.returncode:
-        raise Skip("/dev/fuse is for root alone here")
+        user_session(as_user, home, program, nobody.pw_uid)
+
+
+@contextlib.contextmanager
+def open_fuse(home):
+    """A mount namespace in which everybody may use FUSE, as Debian has it; containers often keep /dev/fuse for
+    root. Gives the words that enter it."""
+    setup = f'mknod -m 666 "{home}/fuse" c 10 229 && mount --bind "{home}/fuse" /dev/fuse && echo ready && exec sleep infinity'
+    with subprocess.Popen(["unshare", "--mount", "--propagation", "private", "sh", "-c", setup], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as holder:
+        try:
+            if holder.stdout.readline() != "ready\n":
+                raise Skip(f"no /dev/fuse for everybody here: {holder.stderr.read().strip()}")
+            yield ["nsenter", "--mount", "--target", str(holder.pid), "--"]
+        finally:
+            holder.kill()
+
+
+def user_session(as_user, home, program, uid):
+    """What the ordinary user does."""
     as_user(program, home / "zones")
     try:
         with point("a zone is saved and read back"):
@@ -221,14 +236,14 @@ def ordinary_user():
             as_user("cp", home / "new.zone", home / "zones" / f"{ZONE}.zone")
             equal(as_user("cat", home / "zones" / f"{ZONE}.zone").stdout, zones.small(ZONE))
         with point("the database is the user's"):
-            equal((home / "data/zonefs/pdns.lmdb").stat().st_uid, nobody.pw_uid)
+            equal((home / "data/zonefs/pdns.lmdb").stat().st_uid, uid)
         with point("a bad save is refused"):
             bad = as_user("sh", "-c", f"echo 'oops A 1.2.3.4.5' > {home}/bad; cat {home}/zones/{ZONE}.zone {home}/bad > {home}/both; cp {home}/both {home}/zones/{ZONE}.zone", check=False)
             assert bad.returncode != 0, "it was saved"
             assert f"{ZONE}.zone:" in as_user("cat", home / "zones/.zonefs/rejected" / f"{ZONE}.zone.error").stdout
     finally:
         as_user("fusermount3", "-u", home / "zones")
-    wait_for(lambda: subprocess.run(["mountpoint", "-q", home / "zones"], check=False).returncode != 0, "the unmount")
+    wait_for(lambda: as_user("mountpoint", "-q", home / "zones", check=False).returncode != 0, "the unmount")
 
 
 if __name__ == "__main__":
