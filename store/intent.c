@@ -1,7 +1,8 @@
 /* store/intent.c - jobs that write both envs survive a crash between their two commits. zones.h, intents; details.md 1.
  *
  *   key    "intent/" u64 process, u32 id
- *   value  u8 format 1, u8 kind, u32 id, u8 kind of zone, u8 length + name, u8 length + variant
+ *   value  u8 format 1, u8 kind, u32 id, u8 kind of zone, u8 length + name, u8 length + variant, u8 signing (0 none, 1 no longer,
+ *          2 presigned with NSEC, 3 with NSEC3), of 3: u16 length + NSEC3PARAM as metadata has it
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -13,11 +14,15 @@
 #define KEY_PREFIX "intent/"
 #define KEY_SIZE (sizeof KEY_PREFIX - 1 + 8 + 4)
 
+enum signing { SIGNING_NONE, SIGNING_OFF, SIGNING_NSEC, SIGNING_NSEC3 };
+
 struct intent {
 	enum zn_intent_kind kind;
 	uint32_t id;
 	enum zn_kind zone_kind;
 	struct zn_zone_id zone;
+	bool signs;
+	struct zn_zone_mode signing;
 };
 
 static enum zn_dbi table_of(enum zn_which which)
@@ -86,10 +91,28 @@ enum zn_code zn_zones_forget_intents(struct zn_txn *txn, struct zn_err *err)
 	return code;
 }
 
-enum zn_code zn_zones_intend(struct zn_txn *first, enum zn_intent_kind kind, uint32_t id, const struct zn_zone_id *zone,
-	enum zn_kind zone_kind, struct zn_err *err)
+static void write_signing(const struct zn_zone_mode *mode, struct zn_buf *value)
 {
-	ZN_AUTO(zn_buf_release) struct zn_buf key = ZN_BUF_INIT(KEY_SIZE), value = ZN_BUF_INIT(1024);
+	char param[ZN_NSEC3PARAM_TEXT_MAX];
+
+	if (!mode) {
+		zn_write_u8(value, SIGNING_NONE);
+	} else if (!mode->presigned) {
+		zn_write_u8(value, SIGNING_OFF);
+	} else if (mode->dnssec != ZN_DNSSEC_NSEC3) {
+		zn_write_u8(value, SIGNING_NSEC);
+	} else {
+		zn_nsec3param_text(&mode->nsec3, param);
+		zn_write_u8(value, SIGNING_NSEC3);
+		zn_write_u16(value, (uint16_t)strlen(param));
+		zn_buf_add_str(value, param);
+	}
+}
+
+enum zn_code zn_zones_intend(struct zn_txn *first, enum zn_intent_kind kind, uint32_t id, const struct zn_zone_id *zone,
+	enum zn_kind zone_kind, const struct zn_zone_mode *signing, struct zn_err *err)
+{
+	ZN_AUTO(zn_buf_release) struct zn_buf key = ZN_BUF_INIT(KEY_SIZE), value = ZN_BUF_INIT(2048);
 	uint64_t token;
 
 	enum zn_code code = process_token(&token, err);
@@ -106,6 +129,7 @@ enum zn_code zn_zones_intend(struct zn_txn *first, enum zn_intent_kind kind, uin
 	zn_buf_add(&value, zn_name_view(&zone->name));
 	zn_write_u8(&value, (uint8_t)strlen(zone->variant));
 	zn_buf_add_str(&value, zone->variant);
+	write_signing(signing, &value);
 	/* Jobs run one batch after the other: what earlier ones left is done with. */
 	code = zn_zones_forget_intents(first, err);
 	if (!code)
@@ -113,6 +137,19 @@ enum zn_code zn_zones_intend(struct zn_txn *first, enum zn_intent_kind kind, uin
 	if (!code)
 		code = zn_buf_check(&value, "an intent", err);
 	return code ? code : zn_txn_put_raw(first, table_of(first->which), zn_buf_view(&key), first->now, 0, zn_buf_view(&value), err);
+}
+
+static bool read_signing(struct zn_reader *r, struct intent *intent)
+{
+	enum signing signing = (enum signing)zn_read_u8(r);
+
+	intent->signs = signing != SIGNING_NONE;
+	intent->signing.presigned = signing == SIGNING_NSEC || signing == SIGNING_NSEC3;
+	intent->signing.dnssec = signing == SIGNING_NSEC3 ? ZN_DNSSEC_NSEC3 : signing == SIGNING_NSEC ? ZN_DNSSEC_NSEC : ZN_DNSSEC_UNSIGNED;
+	if (signing != SIGNING_NSEC3)
+		return signing <= SIGNING_NSEC;
+	struct zn_view param = zn_read_view(r, zn_read_u16(r));
+	return zn_nsec3param_parse(param, &intent->signing.nsec3, NULL) == ZN_OK;
 }
 
 static enum zn_code decode(struct zn_view payload, struct intent *ret_intent)
@@ -126,7 +163,8 @@ static enum zn_code decode(struct zn_view payload, struct intent *ret_intent)
 	intent.zone_kind = (enum zn_kind)zn_read_u8(&r);
 	struct zn_view name = zn_read_view(&r, zn_read_u8(&r));
 	struct zn_view variant = zn_read_view(&r, zn_read_u8(&r));
-	if (r.failed || zn_reader_left(&r) || format != 1 || variant.len > ZN_VARIANT_MAX || zn_name_from_wire(name, &intent.zone.name))
+	bool sound = read_signing(&r, &intent);
+	if (!sound || r.failed || zn_reader_left(&r) || format != 1 || variant.len > ZN_VARIANT_MAX || zn_name_from_wire(name, &intent.zone.name))
 		return ZN_ECORRUPT;
 	if (variant.len)
 		memcpy(intent.zone.variant, variant.data, variant.len);
@@ -164,8 +202,12 @@ static enum zn_code finish(struct zn_env *env, enum zn_which first, const struct
 		return code;
 	if (intent->kind == ZN_INTENT_CREATE && first == ZN_RECORDS && !live && !dead) {
 		code = zn_zones_create(&txn, intent->id, &intent->zone, intent->zone_kind, err);
+		if (!code && intent->signs)
+			code = zn_meta_set_signing(&txn, &intent->zone, &intent->signing, err);
 		if (code == ZN_EEXIST)
 			code = ZN_OK; /* somebody made it meanwhile; our rows are orphans */
+	} else if (intent->kind == ZN_INTENT_SIGNING && first == ZN_RECORDS && live && intent->signs) {
+		code = zn_meta_set_signing(&txn, &intent->zone, &intent->signing, err);
 	} else if (intent->kind == ZN_INTENT_BURY && first == ZN_MAIN && !live) {
 		code = zn_records_bury(&txn, intent->id, err);
 	}

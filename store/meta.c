@@ -209,3 +209,20 @@ enum zn_code zn_meta_mode(struct zn_txn *main, const struct zn_zone_id *zone, st
 	*ret_mode = mode;
 	return ZN_OK;
 }
+
+enum zn_code zn_meta_set_signing(struct zn_txn *main, const struct zn_zone_id *zone, const struct zn_zone_mode *mode, struct zn_err *err)
+{
+	static const char *const yes = "1";
+	char text[ZN_NSEC3PARAM_TEXT_MAX];
+	const char *param = text;
+	bool hashed = mode->presigned && mode->dnssec == ZN_DNSSEC_NSEC3;
+
+	if (hashed)
+		zn_nsec3param_text(&mode->nsec3, text);
+	enum zn_code code = zn_meta_set(main, zone, "PRESIGNED", &yes, mode->presigned ? 1 : 0, ZN_USER, err);
+	if (!code)
+		code = zn_meta_set(main, zone, "NSEC3PARAM", &param, hashed ? 1 : 0, ZN_USER, err);
+	if (!code)
+		code = zn_meta_set(main, zone, "NSEC3NARROW", NULL, 0, ZN_USER, err);
+	return code;
+}

@@ -12,3 +12,5 @@ ZN_MUST_USE enum zn_code zn_meta_set(struct zn_txn *main, const struct zn_zone_i
 
 /* How PowerDNS will sign the zone, so how its rows are derived (store/dns/owners.h). */
 ZN_MUST_USE enum zn_code zn_meta_mode(struct zn_txn *main, const struct zn_zone_id *zone, struct zn_zone_mode *ret_mode, struct zn_err *err);
+/* Says that a zone was signed elsewhere: PRESIGNED, and NSEC3PARAM where its chain is of hashes. Or, mode->presigned false, that it no longer is: both go. */
+ZN_MUST_USE enum zn_code zn_meta_set_signing(struct zn_txn *main, const struct zn_zone_id *zone, const struct zn_zone_mode *mode, struct zn_err *err);

@@ -45,9 +45,15 @@ ZN_MUST_USE enum zn_code zn_zones_bury_duplicate(struct zn_txn *main, uint32_t i
 /* Intents: what a job that writes both envs has begun (details.md 1), in _sync_zonefs of the first. After a crash between its two commits
  * zn_zones_roll_forward(), at start, does the second. Those of jobs that came to their end go with the next intent, or at the next start,
  * where they do no harm. */
-enum zn_intent_kind { ZN_INTENT_CREATE, ZN_INTENT_BURY };
+enum zn_intent_kind {
+	ZN_INTENT_CREATE,	/* records first */
+	ZN_INTENT_BURY,		/* main first */
+	ZN_INTENT_SIGNING,	/* records first: the zone is there, and is signed elsewhere from now on, or no longer */
+};
+struct zn_zone_mode;
+/* `signing`: metadata that goes along with a creation or is the change (zn_meta_set_signing()); NULL: none. */
 ZN_MUST_USE enum zn_code zn_zones_intend(struct zn_txn *first, enum zn_intent_kind kind, uint32_t id, const struct zn_zone_id *zone,
-	enum zn_kind zone_kind, struct zn_err *err);
+	enum zn_kind zone_kind, const struct zn_zone_mode *signing, struct zn_err *err);
 /* Take back all intents of this process that earlier transactions left: a job whose second half failed was refused. */
 ZN_MUST_USE enum zn_code zn_zones_forget_intents(struct zn_txn *txn, struct zn_err *err);
 ZN_MUST_USE enum zn_code zn_zones_roll_forward(struct zn_env *env, struct zn_err *err);

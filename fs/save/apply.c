@@ -91,6 +91,8 @@ static void set_serial(struct task *task, uint32_t serial)
 	size_t first;
 
 	zn_zone_set_serial(judged->parsed.zone, serial);
+	if (judged->stripped)
+		zn_zone_set_serial(judged->stripped, serial);
 	outcome->serial = serial;
 	outcome->digest = judged->digest;
 	if (zn_zone_find(judged->parsed.zone, zn_view(apex_key, sizeof apex_key), ZN_TYPE_SOA, &first) == 1) {
@@ -123,7 +125,8 @@ static enum zn_code changed_since(struct task *task, struct zn_txn *records, enu
 	bool remembered = task->judged.parsed.serial != task->outcome.serial && zn_last_get(task->saver->last, task->outcome.info.id, &last);
 
 	*ret_since = ZN_SINCE_UNKNOWN;
-	if (!save->basis.known && !remembered)
+	/* Of a presigned zone the rows do not say all, and its serial decides anyway. */
+	if ((!save->basis.known && !remembered) || task->outcome.mode.presigned || task->outcome.leaves_signing)
 		return ZN_OK;
 	enum zn_code code = zn_records_digest(records, task->outcome.info.id, &save->zone.name, &stored, NULL, err);
 	if (code != ZN_OK)
@@ -220,6 +223,30 @@ static enum zn_code plan_text(struct task *task, const struct zn_stored_text *st
 	return ZN_OK;
 }
 
+static bool same_chain(const struct zn_zone_mode *a, const struct zn_zone_mode *b)
+{
+	if (a->dnssec != b->dnssec)
+		return false;
+	return a->dnssec != ZN_DNSSEC_NSEC3 || (a->nsec3.iterations == b->nsec3.iterations && a->nsec3.flags == b->nsec3.flags &&
+		zn_view_equal(zn_view(a->nsec3.salt, a->nsec3.salt_len), zn_view(b->nsec3.salt, b->nsec3.salt_len)));
+}
+
+/* A text signed elsewhere makes the zone presigned; one without signatures ends that. */
+static void plan_signing(struct task *task)
+{
+	const struct zn_parsed *parsed = &task->judged.parsed;
+	struct zn_outcome *outcome = &task->outcome;
+
+	if (parsed->presigned) {
+		outcome->signing = !outcome->mode.presigned || !same_chain(&outcome->mode, &parsed->signing);
+		outcome->mode = parsed->signing;
+	} else if (outcome->mode.presigned) {
+		outcome->signing = outcome->leaves_signing = true;
+		outcome->mode = (struct zn_zone_mode){.has_keys = outcome->mode.has_keys};
+		outcome->mode.dnssec = outcome->mode.has_keys ? ZN_DNSSEC_NSEC : ZN_DNSSEC_UNSIGNED;
+	}
+}
+
 static enum zn_code weigh_stored(struct task *task, struct zn_txn *records, struct zn_err *err)
 {
 	struct zn_outcome *outcome = &task->outcome;
@@ -235,7 +262,7 @@ static enum zn_code weigh_stored(struct task *task, struct zn_txn *records, stru
 	if (!listed && code != ZN_ENOTFOUND)
 		return code;
 	set_serial(task, listed ? weighed.stored : parsed->serial);
-	code = zn_records_compare(records, outcome->info.id, parsed->zone, &outcome->change, err);
+	code = zn_records_compare(records, outcome->info.id, zn_judged_rows(&task->judged), &outcome->change, err);
 	if (code != ZN_OK)
 		return code;
 	weighed.differs = outcome->change.added || outcome->change.removed;
@@ -253,6 +280,7 @@ static enum zn_code weigh_stored(struct task *task, struct zn_txn *records, stru
 	case ZN_VERDICT_OLD_SERIAL:
 		return refuse_old_serial(task, weighed.stored, err);
 	case ZN_VERDICT_SAME:
+		outcome->rows = outcome->signing; /* what is derived from them changes */
 		break;
 	case ZN_VERDICT_ROWS:
 		outcome->rows = true;
@@ -282,6 +310,7 @@ enum zn_code zn_task_weigh(struct task *task, struct zn_txn *main, struct zn_txn
 		return code;
 	if (!zn_judged_fits(&task->judged, &outcome->mode))
 		return ZN_EAGAIN;
+	plan_signing(task);
 	outcome->policy = task->saver->options.serial;
 	code = zn_policy_get(main, &task->save->zone, &outcome->policy, err);
 	if (code != ZN_OK)
@@ -303,15 +332,30 @@ enum zn_code zn_task_weigh(struct task *task, struct zn_txn *main, struct zn_txn
 
 /* --- writing --- */
 
-static enum zn_code ask_guard(struct task *task, struct zn_err *err)
+static enum zn_code count_signatures(struct task *task, struct zn_txn *records, uint64_t *ret_count, struct zn_err *err)
+{
+	ZN_AUTO_PTR(zn_zone_free) struct zn_zone *stored = NULL;
+
+	*ret_count = 0;
+	enum zn_code code = zn_records_read(records, task->outcome.info.id, &task->save->zone.name, &stored, NULL, err);
+	for (size_t i = 0; code == ZN_OK && i < zn_zone_count(stored); i++)
+		*ret_count += zn_zone_at(stored, i).type == ZN_TYPE_RRSIG;
+	return code;
+}
+
+static enum zn_code ask_guard(struct task *task, struct zn_txn *records, struct zn_err *err)
 {
 	const struct zn_records_change *change = &task->outcome.change;
-	uint64_t stored = zn_zone_count(task->judged.parsed.zone) + change->removed - change->added;
-	bool taken;
+	uint64_t stored = zn_zone_count(zn_judged_rows(&task->judged)) + change->removed - change->added, signatures = 0;
+	enum zn_code code = ZN_OK;
+	bool taken = false;
 
 	if (!task->outcome.exists || task->allowance)
 		return ZN_OK;
-	enum zn_code code = zn_guard_records(task->saver->guard, change->deleted, stored, &taken, err);
+	if (task->outcome.leaves_signing) /* that all signatures go is what is wanted */
+		code = count_signatures(task, records, &signatures, err);
+	if (code == ZN_OK)
+		code = zn_guard_records(task->saver->guard, change->deleted - signatures, stored - signatures, &taken, err);
 	task->allowance = taken;
 	return code;
 }
@@ -326,10 +370,12 @@ static enum zn_code write_rows(struct task *task, struct zn_txn *main, struct zn
 		*info = (struct zn_zone_info){.zone = task->save->zone, .kind = task->saver->options.kind};
 		code = zn_zones_new_id(main, records, &info->zone, &info->id, err);
 		if (code == ZN_OK)
-			code = zn_zones_intend(records, ZN_INTENT_CREATE, info->id, &info->zone, info->kind, err);
+			code = zn_zones_intend(records, ZN_INTENT_CREATE, info->id, &info->zone, info->kind, outcome->signing ? &outcome->mode : NULL, err);
 	}
+	if (code == ZN_OK && outcome->exists && outcome->signing)
+		code = zn_zones_intend(records, ZN_INTENT_SIGNING, info->id, &info->zone, info->kind, &outcome->mode, err);
 	if (code == ZN_OK)
-		code = zn_records_apply(records, info->id, task->judged.parsed.zone, &outcome->mode, &outcome->change, err);
+		code = zn_records_apply(records, info->id, zn_judged_rows(&task->judged), &outcome->mode, &outcome->change, err);
 	return code;
 }
 
@@ -382,14 +428,14 @@ static enum zn_code run_records(struct task *task, struct zn_txn *records, struc
 	if (code == ZN_OK)
 		code = zn_task_weigh(task, &main, records, err);
 	if (code == ZN_OK && outcome->rows)
-		code = ask_guard(task, err);
+		code = ask_guard(task, records, err);
 	if (code == ZN_OK && outcome->rows)
 		code = write_rows(task, &main, records, err);
 	if (code == ZN_OK)
 		code = write_text(task, records, err);
 	if (code == ZN_OK && (outcome->rows || outcome->head))
 		outcome->txnid[ZN_RECORDS] = zn_txn_id(records);
-	task->job.order = outcome->exists ? ZN_JOB_RECORDS : ZN_JOB_RECORDS_MAIN;
+	task->job.order = outcome->exists && !outcome->signing ? ZN_JOB_RECORDS : ZN_JOB_RECORDS_MAIN;
 	return code;
 }
 
@@ -397,10 +443,14 @@ static enum zn_code run_main(struct task *task, struct zn_txn *main, struct zn_e
 {
 	struct zn_outcome *outcome = &task->outcome;
 	struct zn_zone_info *info = &outcome->info;
+	enum zn_code code = ZN_OK;
 
-	enum zn_code code = zn_zones_create(main, info->id, &info->zone, info->kind, err);
+	if (!outcome->exists)
+		code = zn_zones_create(main, info->id, &info->zone, info->kind, err);
 	if (code == ZN_EEXIST)
 		return zn_fail(err, ZN_ECONFLICT, "somebody else made the zone at the same moment");
+	if (code == ZN_OK && outcome->signing)
+		code = zn_meta_set_signing(main, &info->zone, &outcome->mode, err);
 	if (code == ZN_OK)
 		code = zn_zones_get(main, info->id, info, err);
 	outcome->txnid[ZN_MAIN] = zn_txn_id(main);

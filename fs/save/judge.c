@@ -4,10 +4,12 @@
 #include "fs/save/known.h"
 #include "fs/save/prepared.h"
 #include "store/base/limits.h"
+#include "store/dns/presigned.h"
 
 void zn_judged_release(struct zn_judged *judged)
 {
 	zn_parsed_release(&judged->parsed);
+	zn_zone_free(judged->stripped);
 	zn_cutter_free(judged->cutter);
 	*judged = (struct zn_judged){0};
 }
@@ -100,6 +102,8 @@ static enum zn_code read_text(struct task *task, const struct zn_check_options *
 	enum zn_code code = parse(task, NULL, err);
 	if (code == ZN_ESYNTAX && stored)
 		code = parse_again(task, stored, err);
+	if (code == ZN_OK && judged->parsed.presigned && zn_presigned_strip(judged->parsed.zone, &judged->stripped) != ZN_OK)
+		code = zn_fail(err, ZN_ENOMEM, "out of memory");
 	if (code != ZN_OK)
 		return code;
 	judged->digest = zn_zone_digest(judged->parsed.zone);

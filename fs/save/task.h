@@ -32,11 +32,17 @@ enum task_state {
 struct zn_judged {
 	struct zn_check_options options;
 	struct zn_parsed parsed;
+	struct zn_zone *stripped;	/* presigned: the zone without its chain, which is not stored; NULL: all of it is */
 	struct zn_cutter *cutter;	/* NULL: no text is kept */
 	struct zn_digest digest;	/* with the serial of the text */
 	uint64_t soa_hash;		/* the SOA's part of it */
 };
 void zn_judged_release(struct zn_judged *judged);
+/* The zone as its rows are to say it. */
+static inline struct zn_zone *zn_judged_rows(const struct zn_judged *judged)
+{
+	return judged->stripped ? judged->stripped : judged->parsed.zone;
+}
 /* A zone of this mode is judged as it was. */
 bool zn_judged_fits(const struct zn_judged *judged, const struct zn_zone_mode *mode);
 
@@ -45,7 +51,8 @@ struct zn_outcome {
 	uint64_t seen[2];		/* by enum zn_which: the committed state it was weighed against */
 	bool exists;			/* the zone was there */
 	struct zn_zone_info info;
-	struct zn_zone_mode mode;	/* how its rows are derived */
+	struct zn_zone_mode mode;	/* how its rows are derived from now on */
+	bool leaves_signing;		/* it was presigned until now */
 	enum zn_serial_policy policy;
 	uint32_t serial;		/* that the zone ends up with */
 	uint64_t soa_hash;		/* of the SOA with it */
@@ -53,6 +60,7 @@ struct zn_outcome {
 	struct zn_buf final_text;	/* empty: the text as it came */
 	/* What is written: */
 	bool rows, text, head, old_text_goes;
+	bool signing;			/* metadata: presigned from now on, or no longer */
 	struct zn_piece_changes pieces;	/* owned by the cutter */
 	unsigned counter;
 	struct zn_stamp mtime;		/* into the head */

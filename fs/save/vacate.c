@@ -35,7 +35,7 @@ static enum zn_code bury_in_list(struct burial *burial, struct zn_txn *main, str
 		return code;
 	if (zn_kind_read_only(info.kind))
 		return zn_fail(err, ZN_EACCES, "a %s zone: its primary owns it", zn_kind_text(info.kind));
-	code = zn_zones_intend(main, ZN_INTENT_BURY, info.id, burial->zone, info.kind, err);
+	code = zn_zones_intend(main, ZN_INTENT_BURY, info.id, burial->zone, info.kind, NULL, err);
 	if (code == ZN_OK)
 		code = zn_zones_bury(main, info.id, err);
 	burial->ids[burial->count++] = info.id;

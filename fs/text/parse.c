@@ -3,6 +3,7 @@
 #include "fs/text/late.h"
 #include "fs/text/reading.h"
 #include "store/base/limits.h"
+#include "store/dns/presigned.h"
 #include "store/dns/rdata.h"
 
 struct parse {
@@ -113,6 +114,13 @@ static enum zn_code judge(struct parse *parse, struct zn_findings *findings)
 		zn_findings_add(findings, 0, 0, ZN_SEVERITY_ERROR,
 			"the zone is signed already (DNSKEY and RRSIG at its apex), and presigned=refuse does not want that");
 	(void)zn_check_zone(parse->zone, &check, report, parse);
+	if (check.presigned) {
+		size_t errors;
+
+		code = zn_presigned_check(parse->zone, &parse->parsed.signing, report, parse, &errors);
+		if (code)
+			return code;
+	}
 	return zn_lates_tell(&parse->lates, parse->reading.text, options, findings);
 }
 

@@ -2,6 +2,7 @@
  * docs/dialect.md. Pure; the arrow to libzscanner lives behind it. */
 #pragma once
 #include "fs/text/finding.h"
+#include "store/dns/owners.h"
 #include "store/dns/zone.h"
 
 /* What an entry inherits from those before it. */
@@ -43,6 +44,7 @@ struct zn_parsed {
 	size_t serial_offset, serial_len; /* where the SOA's serial stands in the text */
 	uint32_t serial;
 	bool presigned;
+	struct zn_zone_mode signing;	/* presigned: its chain, which was found to be what PowerDNS will derive */
 };
 void zn_parsed_release(struct zn_parsed *parsed);
 

@@ -320,6 +320,84 @@ START_TEST(read_only)
 }
 END_TEST
 
+/* --- signed elsewhere --- */
+
+#define SIG(type, labels) " RRSIG " #type " 13 " #labels " 3600 20300101000000 20200101000000 12345 example.com. AAAA\n"
+#define SIGNED(serial, address)                                                                                                      \
+	"$TTL 3600\n@ SOA ns hostmaster " #serial " 7200 1800 1209600 3600\n@ NS ns\n@ DNSKEY 257 3 13 AAAA\n@" SIG(SOA, 2) "@" SIG(NS, 2) \
+	"@" SIG(DNSKEY, 2) "@ NSEC ns NS SOA RRSIG NSEC DNSKEY\n@" SIG(NSEC, 2) "ns A " address "\nns" SIG(A, 3) "ns NSEC @ A RRSIG NSEC\nns" SIG(NSEC, 3)
+#define SIGNED_STORED 10 /* records of it without the chain */
+
+static struct zn_zone_mode mode_of_zone(void)
+{
+	ZN_AUTO(zn_txn_end) struct zn_txn main = {0};
+	struct zn_zone_id zone = zone_of(ZONE);
+	struct zn_zone_mode mode;
+
+	ck_ok(zn_txn_begin(&main, world.env, ZN_MAIN, ZN_TXN_READ, &err));
+	ck_ok(zn_meta_mode(&main, &zone, &mode, &err));
+	return mode;
+}
+
+static size_t stored_records(void)
+{
+	ZN_AUTO(zn_txn_end) struct zn_txn records = {0};
+	ZN_AUTO_PTR(zn_zone_free) struct zn_zone *zone = NULL;
+	struct zn_zone_id id = zone_of(ZONE);
+	struct zn_zone_info info;
+
+	ck_ok(find(&world, ZONE, &info));
+	ck_ok(zn_txn_begin(&records, world.env, ZN_RECORDS, ZN_TXN_READ, &err));
+	ck_ok(zn_records_read(&records, info.id, &id.name, &zone, NULL, &err));
+	return zn_zone_count(zone);
+}
+
+START_TEST(signed_elsewhere)
+{
+	struct zn_save_result result;
+
+	save_good(&world, ZONE, SIGNED(7, "192.0.2.1"));
+	ck_assert(mode_of_zone().presigned);
+	ck_assert_uint_eq(stored_records(), SIGNED_STORED);
+	expect_text(&world, ZONE, SIGNED(7, "192.0.2.1"));
+	result = save_good(&world, ZONE, SIGNED(7, "192.0.2.1"));
+	ck_assert(!result.changed && !result.text_changed);
+
+	/* Its serial is its signer's. */
+	ck_assert_int_eq(save_text(&world, ZONE, SIGNED(7, "192.0.2.2")), ZN_EZONE);
+	expect_refused(&world, ZONE, SIGNED(7, "192.0.2.2"), "signer");
+	save_good(&world, ZONE, SIGNED(8, "192.0.2.2"));
+	expect_text(&world, ZONE, SIGNED(8, "192.0.2.2"));
+
+	/* A chain that is not the zone's. */
+	ck_assert_int_eq(save_text(&world, ZONE, SIGNED(9, "192.0.2.2") "www A 192.0.2.3\n"), ZN_ESYNTAX);
+
+	world_close(&world);
+	world_open(&world);
+	expect_text(&world, ZONE, SIGNED(8, "192.0.2.2"));
+	result = save_good(&world, ZONE, SIGNED(8, "192.0.2.2"));
+	ck_assert(!result.changed && !result.text_changed);
+
+	/* A text without signatures ends it. */
+	save_good(&world, ZONE, TEXT(8, ""));
+	ck_assert(!mode_of_zone().presigned);
+	ck_assert_uint_eq(stored_records(), 3);
+	expect_text(&world, ZONE, TEXT(9, ""));
+	save_good(&world, ZONE, SIGNED(10, "192.0.2.1"));
+	ck_assert(mode_of_zone().presigned);
+}
+END_TEST
+
+START_TEST(signed_elsewhere_is_not_wanted)
+{
+	struct zn_saver_options options = world.options;
+
+	options.presigned_refused = true;
+	restart_with(options);
+	ck_assert_int_eq(save_text(&world, ZONE, SIGNED(7, "192.0.2.1")), ZN_ESYNTAX);
+}
+END_TEST
+
 /* --- text --- */
 
 START_TEST(without_kept_text)
@@ -752,6 +830,8 @@ int main(void)
 	tcase_add_test(tcase, a_buried_zone_comes_back_as_a_new_one);
 	tcase_add_test(tcase, kind_of_new_zones);
 	tcase_add_test(tcase, read_only);
+	tcase_add_test(tcase, signed_elsewhere);
+	tcase_add_test(tcase, signed_elsewhere_is_not_wanted);
 	tcase_add_test(tcase, without_kept_text);
 	tcase_add_test(tcase, changed_behind_its_text);
 	tcase_add_test(tcase, warnings_stay_until_the_next_save);

@@ -70,7 +70,7 @@ static enum zn_code run_work(struct zn_job *job, struct zn_txn *txn, struct zn_e
 	else
 		code = first ? zn_zones_bury(txn, ID, err) : zn_records_bury(txn, ID, err);
 	if (!code && first)
-		code = zn_zones_intend(txn, work->kind, ID, &zone, ZN_KIND_PRIMARY, err);
+		code = zn_zones_intend(txn, work->kind, ID, &zone, ZN_KIND_PRIMARY, NULL, err);
 	die_at(work, first ? IN_FIRST : IN_SECOND);
 	return code;
 }
