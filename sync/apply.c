@@ -181,17 +181,6 @@ static void done_merge(struct zn_job *job, enum zn_code code, const struct zn_er
 	zn_watch_tell(m->sync->watch, &change);
 }
 
-static enum zn_code add_all(struct zn_ids *to, const struct zn_ids *from, struct zn_err *err)
-{
-	for (size_t i = 0; i < from->count; i++) {
-		enum zn_code code = zn_ids_add_heir(to, from->list[i], from->heirs[i]);
-
-		if (code)
-			return zn_fail(err, code, "merge: %s", zn_code_text(code));
-	}
-	return ZN_OK;
-}
-
 static enum zn_code run(struct merge_job *m, struct zn_err *err)
 {
 	struct zn_sync_db *db = &m->sync->db[m->which];
@@ -269,23 +258,29 @@ static enum zn_code slice_end(struct zn_sync *sync, const struct zn_stage *stage
 	return ZN_OK;
 }
 
-/* Zones [from, …) of `ids`, SETTLE_ZONES at most. */
-static enum zn_code follow_up(struct zn_sync *sync, enum merge_kind kind, const struct zn_ids *ids,
+/* A job for up to SETTLE_ZONES of `ids`, from the from-th on, with their heirs. */
+static enum zn_code follow_up_some(struct zn_sync *sync, enum merge_kind kind, const struct zn_ids *ids, size_t from,
 		struct zn_err *err)
+{
+	struct merge_job m = {.sync = sync, .kind = kind, .which = ZN_RECORDS};
+	enum zn_code code = ZN_OK;
+
+	for (size_t i = from; i < ids->count && i < from + SETTLE_ZONES && !code; i++) {
+		uint32_t heir = ids->heirs ? ids->heirs[i] : 0;
+
+		code = heir ? zn_ids_add_heir(&m.zones, ids->list[i], heir) : zn_ids_add(&m.zones, ids->list[i]);
+	}
+	code = code ? zn_fail(err, code, "merge: %s", zn_code_text(code)) : run(&m, err);
+	zn_ids_release(&m.zones);
+	return code;
+}
+
+static enum zn_code follow_up(struct zn_sync *sync, enum merge_kind kind, const struct zn_ids *ids, struct zn_err *err)
 {
 	enum zn_code code = ZN_OK;
 
-	for (size_t from = 0; from < ids->count && !code; from += SETTLE_ZONES) {
-		size_t left = ids->count - from;
-		struct merge_job m = {.sync = sync, .kind = kind, .which = ZN_RECORDS};
-		struct zn_ids part = {
-				.list = ids->list + from, .heirs = ids->heirs + from, .count = left < SETTLE_ZONES ? left : SETTLE_ZONES};
-
-		code = add_all(&m.zones, &part, err);
-		if (!code)
-			code = run(&m, err);
-		zn_ids_release(&m.zones);
-	}
+	for (size_t from = 0; from < ids->count && !code; from += SETTLE_ZONES)
+		code = follow_up_some(sync, kind, ids, from, err);
 	return code;
 }
 

@@ -204,8 +204,9 @@ static enum zn_code choose(struct incoming *in, const struct zn_sync_state *stat
 
 /* ---- identity ---- */
 
-/* An object of our name that another process put there while we run. The younger of the two yields; an
- * unknown one (Lightning Stream) counts as older. */
+/* An object of our name that another process put there while we run (what is stamped before our start is of
+ * an earlier life, shown late). The younger of the two yields; an unknown one (Lightning Stream) counts as
+ * older. */
 static void see_duplicate(struct zn_sync *sync, struct incoming *in)
 {
 	const struct zn_snapshot_meta *meta = &in->info.meta;
@@ -227,7 +228,7 @@ static void see_own(struct incoming *in)
 {
 	struct zn_sync *sync = in->sync;
 
-	if (in->name && in->db->own_merged && in->info.meta.boot != sync->boot)
+	if (in->name && in->db->own_merged && in->info.meta.boot != sync->boot && in->stamp.ns > sync->started.ns)
 		see_duplicate(sync, in);
 }
 
