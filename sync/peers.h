@@ -22,7 +22,9 @@ struct zn_peer {
 	struct zn_vector covers;	/* carried by its newest object that was merged since the start */
 	bool zonefs;		/* that object carried one at all */
 	struct zn_stamp read;	/* stamp of that object */
-	struct zn_stamp waited;	/* stamp of the object whose removals have waited for main once */
+	struct zn_stamp waits;	/* records: stamp of the object whose burials wait for main … */
+	struct zn_stamp waits_main;	/* … for one of at least this stamp; ns 0: for any new one … */
+	uint64_t waits_until;	/* … but not beyond this mono time */
 	struct zn_stamp passed;	/* stamp of the object that was not merged for its schema version */
 	uint32_t schema;	/* of its database, as its main objects say; 0: not known */
 	char problem[200];	/* "" when all of it could be merged */

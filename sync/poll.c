@@ -11,6 +11,8 @@
 #include "sync/snapshot.h"
 #include "sync/stage.h"
 
+#define WAIT_KNOWN_NS (UINT64_C(60) * ZN_NS_PER_S)	/* for an object that its author has announced */
+#define WAIT_OTHERS_NS (UINT64_C(2) * ZN_NS_PER_S)	/* for one of Lightning Stream that may come */
 #define COMPLETE_EVERY_NS (UINT64_C(3600) * ZN_NS_PER_S)	/* it serves a limit of months */
 
 /* An object of one instance and database on its way in. */
@@ -324,21 +326,40 @@ static void merged(struct incoming *in)
 		peer->zonefs = true;
 }
 
-/* Removals of the records wait once for the main object that goes with them, which is stored after it. */
-static bool removals_wait(struct incoming *records, const struct incoming *main)
+/* What the records lose waits for the object of main that goes with it, so that no server sees a zone in the
+ * list without its records: whoever deletes a zone takes it off the list first, but of two objects one
+ * arrives first. Our own say which one they go with; of others any new one is good, and they wait shortly. */
+static bool burials_wait(struct incoming *records, const struct incoming *main, struct zn_stamp main_merged)
 {
-	if (main->name || zn_view_is(zn_sync_own(records->sync), records->peer->instance) ||
-			records->stage.later == records->stage.count ||
-			records->peer->waited.ns == records->stamp.ns)
+	struct zn_peer *peer = records->peer;
+	struct zn_stamp needed = records->info.meta.main;
+	bool known = records->info.meta.boot != 0;
+
+	if (records->stage.later == records->stage.count || zn_view_is(zn_sync_own(records->sync), peer->instance))
 		return false;
-	records->peer->waited = records->stamp;
-	return true;
+	if (known ? (main->name ? main->stamp.ns : main_merged.ns) >= needed.ns : main->name != NULL)
+		return false;
+	if (peer->waits.ns != records->stamp.ns)
+		peer->waits_until = zn_clock_mono() + (known ? WAIT_KNOWN_NS : WAIT_OTHERS_NS);
+	peer->waits = records->stamp;
+	peer->waits_main = needed;
+	return zn_clock_mono() < peer->waits_until;
 }
 
-static enum zn_code apply_objects(struct zn_sync *sync, struct incoming in[static 2], struct zn_err *err)
+/* The same, before anything is fetched: still waiting, and nothing has changed. */
+static bool still_waits(const struct zn_peer *records, const struct zn_peer *main, struct zn_stamp main_merged)
+{
+	struct zn_stamp listed = main ? main->listed : (struct zn_stamp){0};
+
+	return records->waits.ns && records->waits.ns == records->listed.ns && listed.ns <= main_merged.ns &&
+	       listed.ns < records->waits_main.ns && zn_clock_mono() < records->waits_until;
+}
+
+static enum zn_code apply_objects(struct zn_sync *sync, struct incoming in[static 2], struct zn_stamp main_merged,
+		struct zn_err *err)
 {
 	struct incoming *records = &in[ZN_RECORDS], *main = &in[ZN_MAIN];
-	bool wait = records->name && removals_wait(records, main);
+	bool wait = records->name && burials_wait(records, main, main_merged);
 	enum zn_code code = ZN_OK;
 
 	if (records->name)
@@ -362,7 +383,8 @@ static enum zn_code apply_objects(struct zn_sync *sync, struct incoming in[stati
 
 /* ---- an instance ---- */
 
-static enum zn_code merge_chosen(struct zn_sync *sync, struct incoming in[static 2], struct zn_err *err)
+static enum zn_code merge_chosen(struct zn_sync *sync, struct incoming in[static 2], struct zn_stamp main_merged,
+		struct zn_err *err)
 {
 	struct zn_peer *main = in[ZN_MAIN].peer;
 	enum zn_code code = ZN_OK;
@@ -376,11 +398,12 @@ static enum zn_code merge_chosen(struct zn_sync *sync, struct incoming in[static
 	for (int i = 0; i < 2 && !code; i++)
 		if (in[i].name)
 			code = stage_object(&in[i], err);
-	return code ? code : apply_objects(sync, in, err);
+	return code ? code : apply_objects(sync, in, main_merged, err);
 }
 
-/* The objects of both databases that are to be merged. */
-static enum zn_code choose_both(struct zn_sync *sync, struct incoming in[static 2], struct zn_err *err)
+/* The objects of both databases that are to be merged, and what of main has been. */
+static enum zn_code choose_both(struct zn_sync *sync, struct incoming in[static 2], struct zn_stamp *main_merged,
+		struct zn_err *err)
 {
 	enum zn_code code = ZN_OK;
 
@@ -391,7 +414,9 @@ static enum zn_code choose_both(struct zn_sync *sync, struct incoming in[static 
 		if (!in[i].peer)
 			continue;
 		code = zn_sync_state_now(sync, (enum zn_which)i, &state, &last, err);
-		if (!code)
+		if (!code && i == ZN_MAIN)
+			main_merged->ns = zn_vector_get(&state.vector, zn_view_str(in[i].peer->instance));
+		if (!code && !(i == ZN_RECORDS && still_waits(in[i].peer, in[ZN_MAIN].peer, *main_merged)))
 			code = choose(&in[i], &state, err);
 		if (code || i != ZN_MAIN)
 			continue;
@@ -418,11 +443,12 @@ static enum zn_code merge_instance(struct zn_sync *sync, struct zn_view instance
 	if (!schema_fits(sync, main) && main->passed.ns == main->listed.ns)
 		return ZN_OK;
 
-	enum zn_code code = choose_both(sync, in, err);
+	struct zn_stamp main_merged = {0};
+	enum zn_code code = choose_both(sync, in, &main_merged, err);
 	for (int i = 0; i < 2 && !code && own; i++)
 		see_own(&in[i]);
 	if (!code && (in[0].name || in[1].name))
-		code = merge_chosen(sync, in, err);
+		code = merge_chosen(sync, in, main_merged, err);
 	if (!code && own && !in[0].gone && !in[1].gone)
 		sync->db[0].own_merged = sync->db[1].own_merged = true;
 	*count += (in[0].name != NULL) + (in[1].name != NULL);

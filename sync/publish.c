@@ -60,6 +60,8 @@ struct dump {
 	struct zn_snapshot_writer writer;
 	const char *dbi;	/* at hand */
 	struct zn_stamp stamp;
+	struct zn_stamp main;	/* for the records: the object of main that burials in them go with */
+	uint64_t main_txnid;	/* up to which that one was dumped; 0: it was not, now */
 	uint64_t txnid;
 	uint64_t entries;
 	uint64_t own;		/* entries that are not local to each database: none, and it is empty */
@@ -116,6 +118,24 @@ static enum zn_code dump_dbis(struct dump *dump, struct zn_txn *txn, const struc
 	return zn_snapshot_write_end(&dump->writer, dump->err);
 }
 
+/* Whoever deletes a zone commits in main first. So what the records have lost in `txn`, main has lost by now:
+ * in the object dumped just before, or, if there was another commit since, in a newer one that will come. */
+static enum zn_code see_main(struct dump *dump, struct zn_err *err)
+{
+	ZN_AUTO(zn_sync_state_release) struct zn_sync_state state = {0};
+	uint64_t last;
+	enum zn_code code = zn_sync_state_now(dump->sync, ZN_MAIN, &state, &last, err);
+
+	if (code)
+		return code;
+	bool more = dump->main_txnid ? last > dump->main_txnid
+				     : state.fresh || zn_ledger_pending(&state.ledger, last);
+	if (!dump->main.ns)
+		dump->main.ns = zn_vector_get(&state.vector, zn_sync_own(dump->sync));
+	dump->main.ns += more;
+	return ZN_OK;
+}
+
 static enum zn_code dump_txn(struct dump *dump, struct zn_txn *txn, const struct zn_sync_state *state,
 		const struct zn_dbi_info *dbis, size_t count)
 {
@@ -137,6 +157,7 @@ static enum zn_code dump_txn(struct dump *dump, struct zn_txn *txn, const struct
 			.vector = zn_buf_view(&vector),
 			.boot = sync->boot,
 			.started = sync->started,
+			.main = dump->main,
 	};
 	enum zn_code code = zn_snapshot_write_meta(&dump->writer, &meta, dump->err);
 	return code ? code : dump_dbis(dump, txn, dbis, count);
@@ -160,6 +181,8 @@ static enum zn_code dump_db(struct dump *dump, enum zn_publish_why why, bool *re
 		code = zn_txn_dbis(&txn, &dbis, &count, dump->err);
 	if (!code && why == ZN_PUBLISH_PENDING && !state.fresh)
 		code = any_change(&txn, dbis, count, state.ledger.quiet, &changed, dump->err);
+	if (!code && dump->db->which == ZN_RECORDS)
+		code = see_main(dump, dump->err);
 	if (code)
 		return code;
 	dump->txnid = zn_txn_id(&txn);
@@ -297,6 +320,10 @@ enum zn_code zn_publish(struct zn_sync *sync, const enum zn_publish_why why[stat
 
 	if (why[ZN_MAIN])
 		code = prepare(&dumps[ZN_MAIN], why[ZN_MAIN], &skip[ZN_MAIN]);
+	if (why[ZN_MAIN]) {
+		dumps[ZN_RECORDS].main_txnid = dumps[ZN_MAIN].txnid;
+		dumps[ZN_RECORDS].main = skip[ZN_MAIN] ? (struct zn_stamp){0} : dumps[ZN_MAIN].stamp;
+	}
 	if (!code && why[ZN_RECORDS])
 		code = prepare(&dumps[ZN_RECORDS], why[ZN_RECORDS], &skip[ZN_RECORDS]);
 	if (!code && why[ZN_RECORDS])

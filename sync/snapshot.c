@@ -18,6 +18,7 @@ enum {
 	META_VECTOR = 1000,
 	META_BOOT = 1001,
 	META_STARTED = 1002,
+	META_MAIN = 1003,
 };
 enum { DBI_NAME = 1, DBI_ENTRY = 2, DBI_FLAGS = 3, DBI_TRANSFORM = 4 };
 enum { ENTRY_KEY = 1, ENTRY_VALUE = 2, ENTRY_STAMP = 3, ENTRY_FLAGS = 4 };
@@ -68,6 +69,7 @@ enum zn_code zn_snapshot_write_meta(struct zn_snapshot_writer *writer, const str
 	zn_pb_add_bytes(&fields, META_VECTOR, meta->vector);
 	zn_pb_add_64(&fields, META_BOOT, meta->boot);
 	zn_pb_add_64(&fields, META_STARTED, meta->started.ns);
+	zn_pb_add_64(&fields, META_MAIN, meta->main.ns);
 	enum zn_code code = zn_buf_check(&fields, "write a snapshot", err);
 	if (code)
 		return code;
@@ -219,6 +221,10 @@ static enum zn_code parse_meta(struct zn_view bytes, struct zn_snapshot_meta *me
 		case META_STARTED:
 			want = ZN_PB_64;
 			meta->started.ns = field.value;
+			break;
+		case META_MAIN:
+			want = ZN_PB_64;
+			meta->main.ns = field.value;
 			break;
 		default:
 			break;

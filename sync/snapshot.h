@@ -3,7 +3,7 @@
  *
  *   File  1 V format | 4 V compat | 2 L Meta | 3 L DBI …
  *   Meta  1 L generation | 2 L instance | 3 L host | 7 L database | 4 V txn id | 5 64 stamp | 8 V from
- *         1000 L vector | 1001 64 boot | 1002 64 started       ours, skipped by every other reader
+ *         1000 L vector | 1001 64 boot | 1002 64 started | 1003 64 main    ours, skipped by every other reader
  *   DBI   1 L name | 3 V flags | 4 L transform | 2 L entry …     nothing else, ever: LS misreads it
  *   entry 1 L key | 2 L value | 4 V flags (1: deleted) | 3 64 stamp
  *
@@ -50,6 +50,7 @@ struct zn_snapshot_meta {
 	struct zn_view vector;		/* sync/vector.h encoded; empty in objects of others */
 	uint64_t boot;			/* one start of the author; 0 in objects of others */
 	struct zn_stamp started;	/* when that was */
+	struct zn_stamp main;		/* records: the object of main that what is gone from here goes with */
 };
 
 /* ---- writing ---- */
