@@ -59,8 +59,7 @@ static enum zn_code add_named(struct walk *walk, struct zn_txn *txn, const char 
 	struct zn_zone_id zone = {0};
 	struct zn_zone_info info;
 
-	_Static_assert(sizeof zone.variant >= ZN_ENTRY_VARIANT_MAX, "a variant fits");
-	if (!zn_entry_zone(dbi, payload, &zone.name, zone.variant))
+	if (!zn_entry_zone(dbi, payload, &zone))
 		return ZN_OK;
 	enum zn_code code = zn_zones_find(txn, &zone, &info, err);
 	if (code == ZN_ENOTFOUND)

@@ -1,8 +1,7 @@
 #include "store/entries.h"
 
-#include "store/dns/name.h"
-#include "store/dns/rrtype.h"
 #include "store/base/wire.h"
+#include "store/dns/rrtype.h"
 
 #define RECORD_KEY_MIN 7 /* id, the key of the apex, 00, type */
 
@@ -28,87 +27,41 @@ void zn_entry_role(const char *dbi, struct zn_view key, struct zn_view payload, 
 	}
 }
 
-static struct zn_view read_string(struct zn_reader *r)
+bool zn_entry_zone(const char *dbi, struct zn_view payload, struct zn_zone_id *ret_zone)
 {
-	return zn_read_view(r, zn_read_u64le(r));
-}
+	struct zn_metadata metadata;
+	struct zn_keydata keydata;
 
-/* A class preamble: tracking off, u32 version. */
-static uint32_t read_preamble(struct zn_reader *r)
-{
-	if (zn_read_u8(r) != 0)
-		r->failed = true;
-	return zn_read_u32le(r);
-}
-
-/* The name of a zone as objects hold it: bare in schema 5, with a variant in schema 6. */
-static struct zn_view read_zone_name(struct zn_reader *r, struct zn_view *ret_variant)
-{
-	bool with_variant = read_preamble(r) == 1;
-
-	if (with_variant)
-		read_preamble(r);
-	struct zn_view name = read_string(r);
-	*ret_variant = with_variant ? read_string(r) : zn_view(NULL, 0);
-	return name;
-}
-
-bool zn_entry_zone(const char *dbi, struct zn_view payload, struct zn_name *ret_name, char variant[static ZN_ENTRY_VARIANT_MAX])
-{
-	struct zn_reader r = zn_reader_init(payload);
-	struct zn_view text;
-
-	if (!named(dbi, "metadata_v5") && !named(dbi, "keydata_v5"))
+	if (named(dbi, "metadata_v5") && zn_metadata_decode(payload, &metadata) == ZN_OK)
+		*ret_zone = metadata.zone;
+	else if (named(dbi, "keydata_v5") && zn_keydata_decode(payload, &keydata) == ZN_OK)
+		*ret_zone = keydata.zone;
+	else
 		return false;
-	read_preamble(&r);
-	struct zn_view name = read_zone_name(&r, &text);
-	if (r.failed || text.len >= ZN_ENTRY_VARIANT_MAX || zn_name_from_wire(name, ret_name) != ZN_OK)
-		return false;
-	if (text.len)
-		memcpy(variant, text.data, text.len);
-	variant[text.len] = '\0';
 	return true;
 }
 
-/* Where the fields stand that servers rewrite by themselves: last_check, the unused id, notified_serial. */
-struct churn {
-	size_t last_check, id; /* notified_serial follows the id */
-};
-
-static bool find_churn(struct zn_view payload, struct churn *ret_churn)
+/* What a person has said in a domain's row, in one form. */
+static bool said(struct zn_view payload, struct zn_buf *out)
 {
-	struct zn_reader r = zn_reader_init(payload);
-	struct zn_view variant;
+	struct zn_domain domain;
 
-	read_preamble(&r);
-	read_zone_name(&r, &variant);
-	ret_churn->last_check = r.at;
-	zn_read_u64le(&r);
-	read_string(&r); /* account */
-	read_preamble(&r);
-	uint64_t primaries = zn_read_u64le(&r);
-	if (primaries > payload.len / 28)
+	if (zn_domain_decode(payload, &domain) != ZN_OK)
 		return false;
-	zn_read_view(&r, primaries * 28);
-	ret_churn->id = r.at;
-	zn_read_u32le(&r);
-	zn_read_u32le(&r);
-	return !r.failed;
+	domain.form = (struct zn_form){2, 1};
+	domain.last_check = 0;
+	domain.notified_serial = domain.id = 0;
+	zn_domain_encode(&domain, out);
+	return !out->failed;
 }
 
 bool zn_entry_same_but_churn(const char *dbi, struct zn_view a, struct zn_view b)
 {
-	struct churn at, other;
+	ZN_AUTO(zn_buf_release) struct zn_buf one = ZN_BUF_INIT(1 << 20), other = ZN_BUF_INIT(1 << 20);
 
 	if (zn_view_equal(a, b))
 		return true;
-	if (!named(dbi, "domains_v5") || a.len != b.len || !find_churn(a, &at) || !find_churn(b, &other))
-		return false;
-	if (at.last_check != other.last_check || at.id != other.id)
-		return false;
-	return memcmp(a.data, b.data, at.last_check) == 0 &&
-		memcmp(a.data + at.last_check + 8, b.data + at.last_check + 8, at.id - at.last_check - 8) == 0 &&
-		memcmp(a.data + at.id + 8, b.data + at.id + 8, a.len - at.id - 8) == 0;
+	return named(dbi, "domains_v5") && said(a, &one) && said(b, &other) && zn_view_equal(zn_buf_view(&one), zn_buf_view(&other));
 }
 
 enum zn_code zn_entries_each(struct zn_txn *txn, const struct zn_dbi_info *dbi, uint64_t since,

@@ -1,7 +1,7 @@
 /* store/entries.h - rows as sync sees them: DBI, key, stamp, flags, payload; nothing of DNS but what replication must know of each.
  * replication.md 2, 3; lightning-stream.md 3. */
 #pragma once
-#include "store/dns/name.h"
+#include "store/schema.h"
 #include "store/txn.h"
 
 struct zn_entry {
@@ -18,10 +18,10 @@ struct zn_entry_role {
 	bool local;		/* pdns and _sync rows: never merged */
 };
 void zn_entry_role(const char *dbi, struct zn_view key, struct zn_view payload, struct zn_entry_role *ret_role);
-/* Metadata and keys belong to a zone by its name, not by an id: the name and variant a live payload carries. false: another DBI, or damaged. */
-#define ZN_ENTRY_VARIANT_MAX 64
-bool zn_entry_zone(const char *dbi, struct zn_view payload, struct zn_name *ret_name, char variant[static ZN_ENTRY_VARIANT_MAX]);
-/* Two DomainInfo payloads that differ in last_check and notified_serial alone are the same to a person. */
+/* Metadata and keys belong to a zone by its name, not by an id: the zone that a live payload carries. false: another DBI, or damaged. */
+bool zn_entry_zone(const char *dbi, struct zn_view payload, struct zn_zone_id *ret_zone);
+/* Two DomainInfo payloads that differ in last_check, notified_serial and the form they are written in (schema.h) alone are the same to a
+ * person. */
 bool zn_entry_same_but_churn(const char *dbi, struct zn_view a, struct zn_view b);
 
 /* Walk the entries of one DBI whose header txnid is > `since` (0: all), tombstones included, in key order. */

@@ -1,6 +1,7 @@
 #include "store/mdb.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 const char *zn_env_path(const struct zn_env *env)
 {
@@ -20,6 +21,19 @@ uint32_t zn_env_schema(const struct zn_env *env)
 const uint8_t *zn_env_uuid(const struct zn_env *env)
 {
 	return env->uuid;
+}
+
+enum zn_code zn_env_give(const struct zn_env *env, const char *path, struct zn_err *err)
+{
+	struct stat ours, theirs;
+
+	if (stat(zn_env_path(env), &ours) || lstat(path, &theirs))
+		return zn_fail_errno(err, errno, "%s: its owner", path);
+	if (ours.st_uid == theirs.st_uid && ours.st_gid == theirs.st_gid)
+		return ZN_OK;
+	if (lchown(path, ours.st_uid, ours.st_gid) && geteuid() == 0)
+		return zn_fail_errno(err, errno, "%s: cannot be given to the owner of the database", path);
+	return ZN_OK;
 }
 
 static void file_info(struct zn_file *file, MDB_envinfo *ret_info)

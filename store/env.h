@@ -29,6 +29,9 @@ const char *zn_env_path(const struct zn_env *env);
 bool zn_env_read_only(const struct zn_env *env);
 uint32_t zn_env_schema(const struct zn_env *env);		/* 5 or 6; a running 5.x server may raise it */
 const uint8_t *zn_env_uuid(const struct zn_env *env);		/* 16 bytes */
+/* A file or directory made beside the database shall belong to whoever owns the database, so that a run by root locks nobody out. `path` is
+ * one of ours. */
+ZN_MUST_USE enum zn_code zn_env_give(const struct zn_env *env, const char *path, struct zn_err *err);
 uint64_t zn_env_last_txnid(struct zn_env *env, enum zn_which which);
 
 struct zn_env_usage {

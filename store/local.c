@@ -51,6 +51,18 @@ static int open_file(struct zn_local *local)
 	return rc;
 }
 
+/* Whoever cannot give it away owns the database, or is root. */
+static void give_file(struct zn_local *local)
+{
+	ZN_AUTO_FREE char *lock = NULL;
+
+	(void)!zn_env_give(local->env, local->path, NULL);
+	if (asprintf(&lock, "%s-lock", local->path) < 0)
+		lock = NULL;
+	else
+		(void)!zn_env_give(local->env, lock, NULL);
+}
+
 enum zn_code zn_local_open(struct zn_env *env, struct zn_local **ret_local, struct zn_err *err)
 {
 	struct zn_local *local = calloc(1, sizeof *local);
@@ -68,6 +80,8 @@ enum zn_code zn_local_open(struct zn_env *env, struct zn_local **ret_local, stru
 		return zn_fail(err, ZN_ENOMEM, "private env: out of memory");
 	}
 	int rc = open_file(local);
+	if (!rc)
+		give_file(local);
 	if (rc && local->mdb) {
 		mdb_env_close(local->mdb);
 		local->mdb = NULL;

@@ -21,7 +21,7 @@ static int put_zone(struct zn_local *local, MDB_txn *txn, const struct zn_zone_i
 	uint8_t bytes[ZN_LOCAL_VALUE], id[4];
 	struct zn_index_key index;
 
-	if (!zn_local_key(&info->zone, info->id, &index))
+	if (zn_index_key_make(&info->zone, info->id, &index) != ZN_OK)
 		return 0;
 	MDB_val key = {index.len, index.bytes}, value = {sizeof bytes, bytes}, id_key = {sizeof id, id};
 	zn_local_write_stat(bytes, &unknown);
@@ -39,7 +39,7 @@ static int remove_name(struct zn_local *local, MDB_txn *txn, const struct zn_zon
 	struct zn_index_key first;
 	MDB_cursor *cursor;
 
-	if (!zn_local_key(zone, 0, &first))
+	if (zn_index_key_make(zone, 0, &first) != ZN_OK)
 		return 0;
 	size_t prefix = first.len - 4u;
 	int rc = mdb_cursor_open(txn, local->zones, &cursor);
@@ -84,7 +84,7 @@ int zn_local_relist(struct zn_local *local, MDB_txn *txn, struct zn_txn *main, s
 	int rc = 0;
 
 	zn_put_u32(bytes, id);
-	if (mdb_get(txn, local->ids, &key, &value) == 0 && zn_local_zone(zn_view(value.mv_data, value.mv_size), &before, &old_id))
+	if (mdb_get(txn, local->ids, &key, &value) == 0 && zn_index_key_zone(zn_view(value.mv_data, value.mv_size), &before, &old_id))
 		rc = relist_name(local, txn, main, records, &before);
 	if (!rc && zn_zones_get(main, id, &info, NULL) == ZN_OK)
 		rc = relist_name(local, txn, main, records, &info.zone);
@@ -235,7 +235,7 @@ static enum zn_code next_in_file(struct zn_zone_list *listing, struct zn_index_k
 	listing->placed = true;
 	after->len = (uint16_t)key.mv_size;
 	memcpy(after->bytes, key.mv_data, key.mv_size);
-	if (!zn_local_zone(zn_view(key.mv_data, key.mv_size), &ret_listed->zone.zone, &ret_listed->zone.id))
+	if (!zn_index_key_zone(zn_view(key.mv_data, key.mv_size), &ret_listed->zone.zone, &ret_listed->zone.id))
 		return ZN_ECORRUPT;
 	zn_local_read_stat(value, &ret_listed->stat);
 	return ZN_OK;

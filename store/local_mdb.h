@@ -47,10 +47,6 @@ struct zn_local {
 void zn_local_write_stat(uint8_t bytes[static ZN_LOCAL_VALUE], const struct zn_zone_stat *stat);
 bool zn_local_read_stat(MDB_val value, struct zn_zone_stat *ret_stat);
 
-/* Index key of a zone (zones.h) and back. false: no such key. */
-bool zn_local_key(const struct zn_zone_id *zone, uint32_t id, struct zn_index_key *ret_key);
-bool zn_local_zone(struct zn_view key, struct zn_zone_id *ret_zone, uint32_t *ret_id);
-
 /* The slot of a zone; with `make` a new one, NULL when the table is full. Under the lock. */
 struct zn_local_slot *zn_local_slot(struct zn_local *local, uint32_t id, bool make);
 

@@ -30,55 +30,6 @@ bool zn_local_read_stat(MDB_val value, struct zn_zone_stat *ret_stat)
 	return ret_stat->known;
 }
 
-bool zn_local_key(const struct zn_zone_id *zone, uint32_t id, struct zn_index_key *ret_key)
-{
-	struct zn_key name;
-	size_t variant = strnlen(zone->variant, sizeof zone->variant - 1);
-
-	if (zn_key_from_name(&zone->name, NULL, &name) != ZN_OK)
-		return false;
-	size_t len = name.len + (variant ? variant + 1 : 0);
-	uint8_t *at = ret_key->bytes;
-	zn_put_u16(at, (uint16_t)len);
-	memcpy(at + 2, name.bytes, name.len);
-	if (variant) {
-		at[2 + name.len] = 0;
-		memcpy(at + 3 + name.len, zone->variant, variant);
-	}
-	zn_put_u32(at + 2 + len, id);
-	ret_key->len = (uint16_t)(2 + len + 4);
-	return true;
-}
-
-bool zn_local_zone(struct zn_view key, struct zn_zone_id *ret_zone, uint32_t *ret_id)
-{
-	struct zn_reader r = zn_reader_init(key);
-	struct zn_view k = zn_read_view(&r, zn_read_u16(&r));
-	size_t name = 1; /* the root's single 00 */
-
-	*ret_id = zn_read_u32(&r);
-	ret_zone->variant[0] = '\0';
-	if (r.failed || zn_reader_left(&r) || !k.len)
-		return false;
-	if (k.data[0]) { /* labels end where one is empty */
-		name = 0;
-		while (name < k.len && k.data[name]) {
-			const uint8_t *end = memchr(k.data + name, 0, k.len - name);
-			if (!end)
-				return false;
-			name = (size_t)(end - k.data) + 1;
-		}
-	}
-	if (name < k.len) {
-		size_t variant = k.len - name - 1;
-		if (variant > ZN_VARIANT_MAX)
-			return false;
-		memcpy(ret_zone->variant, k.data + name + 1, variant);
-		ret_zone->variant[variant] = '\0';
-	}
-	return zn_key_to_name(zn_view(k.data, name), NULL, &ret_zone->name) == ZN_OK;
-}
-
 static size_t home(uint32_t id)
 {
 	return (id * UINT32_C(2654435761)) & (ZN_LOCAL_SLOTS - 1);
@@ -106,7 +57,7 @@ static enum zn_code read_file(struct zn_local *local, const struct zn_zone_info 
 	MDB_val value;
 	bool found;
 
-	if (!zn_local_key(&zone->zone, zone->id, &key) || mdb_txn_begin(local->mdb, NULL, MDB_RDONLY, &txn) != 0)
+	if (zn_index_key_make(&zone->zone, zone->id, &key) != ZN_OK || mdb_txn_begin(local->mdb, NULL, MDB_RDONLY, &txn) != 0)
 		return ZN_ENOTFOUND;
 	MDB_val k = {key.len, key.bytes};
 	found = mdb_get(txn, local->zones, &k, &value) == 0 && zn_local_read_stat(value, ret_stat);
@@ -134,7 +85,7 @@ void zn_local_stat_put(struct zn_local *local, const struct zn_zone_info *zone, 
 {
 	struct zn_index_key key;
 
-	if (!local->watch || !stat->known || !zn_local_key(&zone->zone, zone->id, &key))
+	if (!local->watch || !stat->known || zn_index_key_make(&zone->zone, zone->id, &key) != ZN_OK)
 		return;
 	pthread_mutex_lock(&local->lock);
 	struct zn_local_slot *slot = zn_local_slot(local, zone->id, false);

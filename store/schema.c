@@ -244,6 +244,43 @@ bool zn_index_key_split(struct zn_view key, struct zn_view *ret_prefix, uint32_t
 	return true;
 }
 
+/* Bytes of the name's key at the front of K: labels end where one is empty; the root is a single 00. 0: no such key. */
+static size_t name_part(struct zn_view k)
+{
+	size_t len = 0;
+
+	if (k.len && k.data[0] == 0)
+		return 1;
+	while (len < k.len && k.data[len]) {
+		const uint8_t *end = memchr(k.data + len, 0, k.len - len);
+		if (!end)
+			return 0;
+		len = (size_t)(end - k.data) + 1;
+	}
+	return len;
+}
+
+bool zn_index_key_zone(struct zn_view key, struct zn_zone_id *ret_zone, uint32_t *ret_id)
+{
+	struct zn_view prefix;
+
+	if (!zn_index_key_split(key, &prefix, ret_id))
+		return false;
+	struct zn_view k = zn_view_sub(prefix, 2, prefix.len);
+	size_t name = name_part(k);
+	if (!name || zn_key_to_name(zn_view_sub(k, 0, name), NULL, &ret_zone->name))
+		return false;
+	ret_zone->variant[0] = 0;
+	if (name == k.len)
+		return true;
+	struct zn_view variant = zn_view_sub(k, name + 1, k.len); /* behind a 00 */
+	if (variant.len == 0 || variant.len > ZN_VARIANT_MAX)
+		return false;
+	memcpy(ret_zone->variant, variant.data, variant.len);
+	ret_zone->variant[variant.len] = 0;
+	return true;
+}
+
 static void mix(uint32_t *a, uint32_t *b, uint32_t *c)
 {
 	static const uint8_t shifts[3][3] = {{13, 8, 13}, {12, 16, 5}, {3, 10, 15}};

@@ -88,6 +88,9 @@ static inline struct zn_view zn_index_key_prefix(const struct zn_index_key *key)
 /* false: no index key. */
 bool zn_index_key_split(struct zn_view key, struct zn_view *ret_prefix, uint32_t *ret_id);
 
+/* The zone such a key stands for. */
+bool zn_index_key_zone(struct zn_view key, struct zn_zone_id *ret_zone, uint32_t *ret_id);
+
 /* Bob Jenkins' lookup2 over the bytes folded to lower case: what PowerDNS 5 makes ids of. */
 uint32_t zn_jenkins(struct zn_view bytes, uint32_t init);
 /* The number from which the n-th id that a zone may get is made, and those of its metadata. */

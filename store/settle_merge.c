@@ -106,7 +106,7 @@ enum zn_code zn_settling_touched(struct zn_txn *main, const char *dbi, struct zn
 	enum zn_code code = ZN_OK;
 
 	zn_entry_role(dbi, key, payload, &role);
-	if (!role.zone_id && zn_entry_zone(dbi, payload, &zone.name, zone.variant)) {
+	if (!role.zone_id && zn_entry_zone(dbi, payload, &zone)) {
 		code = zn_zones_find(main, &zone, &info, err);
 		if (!code)
 			role.zone_id = info.id;

@@ -41,7 +41,7 @@ static enum zn_code make_spool(struct zn_program *program, struct zn_err *err)
 	program->spool = (char *)path.data;
 	if (mkdir(program->spool, 0700) != 0 && errno != EEXIST)
 		return zn_fail_errno(err, errno, "make directory %s", program->spool);
-	return ZN_OK;
+	return zn_env_give(program->env, program->spool, err);
 }
 
 static struct zn_saver_options saver_options(const struct zn_program *program)
