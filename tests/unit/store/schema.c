@@ -62,6 +62,24 @@ START_TEST(index_keys)
 	ck_assert_uint_eq(id, keys[_i].id);
 	ck_assert(zn_view_equal(prefix, zn_index_key_prefix(&key)));
 	ck_assert(!zn_index_key_split(zn_view_sub(zn_index_key_view(&key), 0, key.len - 1), &prefix, &id));
+	struct zn_zone_id again;
+	ck_assert(zn_index_key_zone(zn_index_key_view(&key), &again, &id));
+	ck_assert(zn_name_equal(&again.name, &zone.name));
+	ck_assert_str_eq(again.variant, zone.variant);
+}
+END_TEST
+
+static const char *const no_keys[] = {
+	"", "00", "000100", "0002 6161 00000001", "0003 6100 00 00000001", "0002 0000 00000001", "0004 6100 0061 00000001 00",
+};
+
+START_TEST(what_is_no_index_key)
+{
+	ZN_AUTO(zn_buf_release) struct zn_buf key = bytes_of(no_keys[_i]);
+	struct zn_zone_id zone;
+	uint32_t id;
+
+	ck_assert_msg(!zn_index_key_zone(zn_buf_view(&key), &zone, &id), "%s", no_keys[_i]);
 }
 END_TEST
 
@@ -196,6 +214,7 @@ int main(void)
 
 	tcase_add_loop_test(tcase, ids_are_those_of_powerdns, 0, sizeof hashes / sizeof *hashes);
 	tcase_add_loop_test(tcase, index_keys, 0, sizeof keys / sizeof *keys);
+	tcase_add_loop_test(tcase, what_is_no_index_key, 0, sizeof no_keys / sizeof *no_keys);
 	tcase_add_loop_test(tcase, objects_of_powerdns, 0, sizeof dumps / sizeof *dumps);
 	tcase_add_test(tcase, both_forms_say_the_same);
 	tcase_add_test(tcase, very_old_rows);
