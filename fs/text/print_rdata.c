@@ -9,7 +9,7 @@
 /* The fields of a type, one character each, with a blank between them:
  *   n  name                    t  character-string, quoted        T  one or more of them     o  one or none
  *   1 2 4  number              i  IPv4 address    I  IPv6 address    6  address by nibbles of 16 bits (ILNP)
- *   x  hex to the end          b  base64 to the end               B  the same or nothing
+ *   x  hex to the end          b  base64 to the end               K  key of IPSECKEY, base64 or nothing
  *   d  time, YYYYMMDDHHmmSS    y  type mnemonic                   m  types of a bitmap
  *   s  salt, hex or "-"        w  hash in base32hex               e  bytes in hex with dashes (EUI)
  *   a  tag of CAA              q  the rest as one quoted string
@@ -22,7 +22,7 @@ static const struct layout {
 	{ZN_TYPE_MR, "n"}, {ZN_TYPE_PTR, "n"}, {ZN_TYPE_HINFO, "tt"}, {ZN_TYPE_MINFO, "nn"}, {ZN_TYPE_MX, "2n"}, {ZN_TYPE_TXT, "T"}, {ZN_TYPE_RP, "nn"},
 	{ZN_TYPE_AFSDB, "2n"}, {19, "t"}, {20, "to"}, {21, "2n"}, {ZN_TYPE_SIG, "y114dd2nb"}, {ZN_TYPE_KEY, "211b"}, {26, "2nn"}, {ZN_TYPE_AAAA, "I"},
 	{ZN_TYPE_LOC, "l"}, {ZN_TYPE_SRV, "222n"}, {ZN_TYPE_NAPTR, "22tttn"}, {ZN_TYPE_KX, "2n"}, {ZN_TYPE_CERT, "221b"}, {ZN_TYPE_DNAME, "n"},
-	{ZN_TYPE_APL, "p"}, {ZN_TYPE_DS, "211x"}, {ZN_TYPE_SSHFP, "11x"}, {ZN_TYPE_IPSECKEY, "111gB"}, {ZN_TYPE_RRSIG, "y114dd2nb"},
+	{ZN_TYPE_APL, "p"}, {ZN_TYPE_DS, "211x"}, {ZN_TYPE_SSHFP, "11x"}, {ZN_TYPE_IPSECKEY, "111gK"}, {ZN_TYPE_RRSIG, "y114dd2nb"},
 	{ZN_TYPE_NSEC, "nm"}, {ZN_TYPE_DNSKEY, "211b"}, {ZN_TYPE_DHCID, "b"}, {ZN_TYPE_NSEC3, "112swm"}, {ZN_TYPE_NSEC3PARAM, "112s"},
 	{ZN_TYPE_TLSA, "111x"}, {ZN_TYPE_SMIMEA, "111x"}, {ZN_TYPE_HIP, "h"}, {ZN_TYPE_RKEY, "211b"}, {ZN_TYPE_CDS, "211x"}, {ZN_TYPE_CDNSKEY, "211b"},
 	{ZN_TYPE_OPENPGPKEY, "b"}, {ZN_TYPE_CSYNC, "42m"}, {ZN_TYPE_ZONEMD, "411x"}, {ZN_TYPE_SVCB, "2nv"}, {ZN_TYPE_HTTPS, "2nv"}, {ZN_TYPE_SPF, "T"},
@@ -209,11 +209,15 @@ static void print_time(struct print *p)
 	zn_buf_addf(p->out, "%04d%02d%02d%02d%02d%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
+/* Numbers that are no types of records have no text that is read back. */
 static void print_type(struct print *p, uint16_t type)
 {
 	char text[ZN_TYPE_TEXT_MAX];
+	uint16_t back;
 
 	zn_buf_add_str(p->out, zn_rrtype_text(type, text));
+	if (!zn_rrtype_from_text(zn_view_str(text), &back))
+		p->in.failed = true;
 }
 
 /* RFC 4034 4.1.2. A bitmap written otherwise than a parser would write it (00 at the end of a window) is left to RFC 3597. */
@@ -321,7 +325,31 @@ static bool is_plain_alpn(struct zn_view id)
 	return id.len > 0;
 }
 
-static void print_param_value(struct print *p, unsigned key)
+/* Keys that must be understood: ascending, and there. RFC 9460 8. */
+static void print_mandatory(struct print *p, struct zn_reader others)
+{
+	const char *separator = "";
+	unsigned last = MANDATORY;
+
+	while (zn_reader_left(&p->in) > 0) {
+		unsigned key = zn_read_u16(&p->in), other = MANDATORY;
+		if (key <= last)
+			p->in.failed = true;
+		last = key;
+		while (other < key && zn_reader_left(&others) > 0) {
+			other = zn_read_u16(&others);
+			zn_read_view(&others, zn_read_u16(&others));
+		}
+		if (other != key)
+			p->in.failed = true;
+		zn_buf_add_str(p->out, separator);
+		print_param_name(p, key);
+		separator = ",";
+	}
+}
+
+/* `others`: the parameters behind this one. */
+static void print_param_value(struct print *p, unsigned key, struct zn_reader others)
 {
 	const char *separator = "";
 
@@ -347,13 +375,13 @@ static void print_param_value(struct print *p, unsigned key)
 	}
 	if (zn_reader_left(&p->in) == 0)
 		p->in.failed = true;
+	if (key == MANDATORY)
+		print_mandatory(p, others);
 	while (zn_reader_left(&p->in) > 0) {
 		struct zn_view id;
 		zn_buf_add_str(p->out, separator);
 		separator = ",";
-		if (key == MANDATORY) {
-			print_param_name(p, zn_read_u16(&p->in));
-		} else if (key == IPV4HINT) {
+		if (key == IPV4HINT) {
 			print_ipv4(p);
 		} else if (key == IPV6HINT) {
 			print_ipv6(p);
@@ -386,7 +414,7 @@ static void print_params(struct print *p)
 		if (!first)
 			emit_byte(p->out, ' ');
 		print_param_name(p, key);
-		print_param_value(&value, key);
+		print_param_value(&value, key, p->in);
 		if (value.in.failed || zn_reader_left(&value.in) > 0)
 			p->in.failed = true;
 	}
@@ -464,16 +492,27 @@ static void print_apl(struct print *p)
 	}
 }
 
-static void print_rest(struct print *p, void (*print)(struct print *p, struct zn_view bytes), bool may_be_empty)
+static void print_rest(struct print *p, void (*print)(struct print *p, struct zn_view bytes))
 {
 	struct zn_view rest = zn_read_rest(&p->in);
 
 	if (rest.len)
 		print(p, rest);
-	else if (!may_be_empty)
+	else
+		p->in.failed = true;
+}
+
+/* RFC 4025 2.4: algorithm 0, in the third byte, has no key. */
+static void print_gateway_key(struct print *p)
+{
+	bool none = !p->in.failed && p->in.in.data[2] == 0;
+
+	if (none && zn_reader_left(&p->in) == 0)
+		drop_blank(p);
+	else if (none)
 		p->in.failed = true;
 	else
-		drop_blank(p);
+		print_rest(p, print_base64);
 }
 
 static void print_field(struct print *p, char field)
@@ -517,11 +556,13 @@ static void print_field(struct print *p, char field)
 			drop_blank(p);
 		break;
 	case 'x':
-		print_rest(p, print_hex, false);
+		print_rest(p, print_hex);
 		break;
 	case 'b':
-	case 'B':
-		print_rest(p, print_base64, field == 'B');
+		print_rest(p, print_base64);
+		break;
+	case 'K':
+		print_gateway_key(p);
 		break;
 	case 'q':
 		print_quoted(p, zn_read_rest(&p->in));

@@ -1,9 +1,14 @@
+/* Printing, and that what was printed is read back. tests/data/text/NN-topic.out is what NN-topic.in prints as; ZN_TEST_UPDATE=1
+ * writes those files anew. */
 #include "fs/text/print.h"
 
+#include <dirent.h>
 #include <libzscanner/scanner.h>
 #include <stdlib.h>
 
-#include "store/base/auto.h"
+#include "fs/text/parse.h"
+#include "store/base/limits.h"
+#include "store/dns/rdata.h"
 #include "tests/unit/suite.h"
 
 static struct zn_name name_of(const char *text)
@@ -142,7 +147,7 @@ static void scan(const struct zn_buf *text, struct read *read)
 	zs_deinit(scanner);
 }
 
-START_TEST(rdata)
+START_TEST(prints_rdata)
 {
 	struct zn_name apex = name_of("example.com.");
 	ZN_AUTO(zn_buf_release) struct zn_buf bytes = ZN_BUF_INIT(1000);
@@ -247,14 +252,243 @@ START_TEST(whole_zone)
 }
 END_TEST
 
+static enum zn_code parse(struct zn_view text, const struct zn_name *apex, struct zn_findings *findings, struct zn_parsed *ret_parsed)
+{
+	struct zn_parse_options options = {.apex = apex};
+
+	return zn_parse(text, &options, findings, ret_parsed, NULL);
+}
+
+#define HEAD "$ORIGIN example.com.\n$TTL 60\n@ SOA ns.example.net. h 1 2 3 4 5\n@ NS ns.example.net.\n"
+
+/* The RDATA that our own parser makes of a line; false: it refuses it. */
+static bool read_back(uint16_t type, struct zn_view rdata, struct zn_buf *text, struct zn_buf *ret_rdata)
+{
+	ZN_AUTO(zn_findings_release) struct zn_findings findings = {0};
+	struct zn_name apex = name_of("example.com.");
+	char mnemonic[ZN_TYPE_TEXT_MAX];
+	struct zn_parsed parsed;
+	size_t first;
+
+	zn_buf_clear(text);
+	zn_buf_addf(text, HEAD "x %s ", zn_rrtype_text(type, mnemonic));
+	zn_print_rdata(type, rdata, &apex, text);
+	zn_buf_add_str(text, "\n");
+	if (parse(zn_buf_view(text), &apex, &findings, &parsed) != ZN_OK) {
+		zn_findings_render(&findings, "x", zn_buf_view(text), text);
+		return false;
+	}
+	zn_buf_clear(ret_rdata);
+	if (zn_zone_find(parsed.zone, ZN_VIEW("x\0"), type, &first) == 1)
+		zn_buf_add(ret_rdata, zn_zone_at(parsed.zone, first).rdata);
+	zn_parsed_release(&parsed);
+	return true;
+}
+
+/* Of a zone that is not signed there is no more to read than this; the rest is libzscanner's word above. */
+static bool is_signed_only(uint16_t type)
+{
+	return type == ZN_TYPE_RRSIG || type == ZN_TYPE_NSEC || type == ZN_TYPE_NSEC3 || type == ZN_TYPE_NSEC3PARAM || type == ZN_TYPE_SOA;
+}
+
+START_TEST(reads_back)
+{
+	ZN_AUTO(zn_buf_release) struct zn_buf bytes = ZN_BUF_INIT(1000);
+	ZN_AUTO(zn_buf_release) struct zn_buf text = ZN_BUF_INIT(1 << 20);
+	ZN_AUTO(zn_buf_release) struct zn_buf back = ZN_BUF_INIT(1 << 20);
+
+	from_hex(rdatas[_i].hex, &bytes);
+	if (is_signed_only(rdatas[_i].type) || !zn_rdata_well_formed(rdatas[_i].type, zn_buf_view(&bytes)))
+		return;
+	ck_assert_msg(read_back(rdatas[_i].type, zn_buf_view(&bytes), &text, &back), "refused: %s", zn_buf_str(&text));
+	ck_assert_msg(zn_view_equal(zn_buf_view(&bytes), zn_buf_view(&back)), "otherwise: %s", zn_buf_str(&text));
+}
+END_TEST
+
+static unsigned long long seed;
+
+static unsigned roll(unsigned sides)
+{
+	seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (unsigned)(seed >> 33) % sides;
+}
+
+/* RDATA changed at random: whatever still fits its type is read back byte for byte. */
+START_TEST(random_rdata)
+{
+	ZN_AUTO(zn_buf_release) struct zn_buf bytes = ZN_BUF_INIT(1000);
+	ZN_AUTO(zn_buf_release) struct zn_buf text = ZN_BUF_INIT(1 << 20);
+	ZN_AUTO(zn_buf_release) struct zn_buf back = ZN_BUF_INIT(1 << 20);
+
+	seed = (unsigned)_i;
+	for (unsigned round = 0; round < 500; round++) {
+		size_t row = roll(sizeof(rdatas) / sizeof(rdatas[0]));
+		uint16_t type = rdatas[row].type;
+		zn_buf_clear(&bytes);
+		from_hex(rdatas[row].hex, &bytes);
+		for (unsigned changes = 1 + roll(3); changes > 0 && bytes.len; changes--) {
+			switch (roll(4)) {
+			case 0:
+				bytes.data[roll((unsigned)bytes.len)] = (uint8_t)roll(256);
+				break;
+			case 1:
+				bytes.data[roll((unsigned)bytes.len)] ^= (uint8_t)(1u << roll(8));
+				break;
+			case 2:
+				zn_buf_splice(&bytes, roll((unsigned)bytes.len), 1, zn_view(NULL, 0));
+				break;
+			default:
+				zn_buf_splice(&bytes, roll((unsigned)bytes.len), 0, zn_view(bytes.data, 1));
+			}
+		}
+		if (is_signed_only(type) || !zn_rdata_well_formed(type, zn_buf_view(&bytes)))
+			continue;
+		bool read = read_back(type, zn_buf_view(&bytes), &text, &back);
+		/* What no zone may hold is refused by name, not by its form. */
+		if (!read && (strstr(zn_buf_str(&text), "NUL") || strstr(zn_buf_str(&text), "over 64")))
+			continue;
+		ck_assert_msg(read, "refused: %s", zn_buf_str(&text));
+		ck_assert_msg(zn_view_equal(zn_buf_view(&bytes), zn_buf_view(&back)), "otherwise: %s", zn_buf_str(&text));
+	}
+}
+END_TEST
+
+static bool read_file(const char *path, struct zn_buf *out)
+{
+	FILE *file = fopen(path, "re");
+	char bytes[4096];
+
+	if (!file)
+		return false;
+	for (size_t got; (got = fread(bytes, 1, sizeof(bytes), file)) > 0;)
+		zn_buf_add(out, zn_view(bytes, got));
+	fclose(file);
+	return true;
+}
+
+static int is_input(const struct dirent *entry)
+{
+	size_t len = strlen(entry->d_name);
+
+	return len > 3 && strcmp(entry->d_name + len - 3, ".in") == 0;
+}
+
+static enum zn_code collect(void *context, struct zn_buf *out)
+{
+	zn_buf_add(context, zn_buf_view(out));
+	zn_buf_clear(out);
+	return ZN_OK;
+}
+
+/* A text that is accepted prints as .out says, prints the zone it is, and prints itself when it is read again. */
+static void check_print(const char *name, const struct zn_zone *zone, struct zn_view expected)
+{
+	ZN_AUTO(zn_buf_release) struct zn_buf printed = ZN_BUF_INIT(ZN_TEXT_MAX), again = ZN_BUF_INIT(ZN_TEXT_MAX), part = ZN_BUF_INIT(ZN_TEXT_MAX);
+	ZN_AUTO(zn_findings_release) struct zn_findings findings = {0};
+	struct zn_parsed parsed;
+
+	ck_assert_int_eq(zn_print_zone(zone, &printed, NULL, NULL, NULL), ZN_OK);
+	ck_assert_msg(zn_view_equal(zn_buf_view(&printed), expected), "%s.out is not what is printed now:\n%s", name, zn_buf_str(&printed));
+	if (parse(zn_buf_view(&printed), zn_zone_apex(zone), &findings, &parsed) != ZN_OK) {
+		zn_findings_render(&findings, name, zn_buf_view(&printed), &again);
+		ck_abort_msg("what was printed is refused:\n%s", zn_buf_str(&again));
+	}
+	ck_assert_msg(zn_digest_equal(zn_zone_digest(parsed.zone), zn_zone_digest(zone)), "%s prints another zone:\n%s", name, zn_buf_str(&printed));
+	ck_assert_int_eq(zn_print_zone(parsed.zone, &part, collect, &again, NULL), ZN_OK);
+	ck_assert_uint_eq(part.len, 0);
+	ck_assert_str_eq(zn_buf_str(&again), zn_buf_str(&printed));
+	zn_parsed_release(&parsed);
+}
+
+START_TEST(goldens)
+{
+	struct dirent **entries;
+	struct zn_name apex = name_of("example.com.");
+	char path[600];
+	int printed = 0;
+
+	snprintf(path, sizeof path, "%s/text", getenv("ZN_TEST_DATA"));
+	int count = scandir(path, &entries, is_input, alphasort);
+	ck_assert_int_ge(count, 20);
+	for (int i = 0; i < count; i++) {
+		ZN_AUTO(zn_buf_release) struct zn_buf text = ZN_BUF_INIT(ZN_TEXT_MAX), expected = ZN_BUF_INIT(ZN_TEXT_MAX);
+		ZN_AUTO(zn_findings_release) struct zn_findings findings = {0};
+		struct zn_parsed parsed;
+		char *name = entries[i]->d_name;
+		name[strlen(name) - 3] = 0;
+		snprintf(path, sizeof path, "%s/text/%s.in", getenv("ZN_TEST_DATA"), name);
+		ck_assert(read_file(path, &text));
+		snprintf(path, sizeof path, "%s/text/%s.out", getenv("ZN_TEST_DATA"), name);
+		if (parse(zn_buf_view(&text), &apex, &findings, &parsed) == ZN_OK) {
+			if (getenv("ZN_TEST_UPDATE")) {
+				ck_assert_int_eq(zn_print_zone(parsed.zone, &expected, NULL, NULL, NULL), ZN_OK);
+				FILE *out = fopen(path, "we");
+				ck_assert_ptr_nonnull(out);
+				fputs(zn_buf_str(&expected), out);
+				fclose(out);
+				zn_buf_clear(&expected);
+			}
+			ck_assert_msg(read_file(path, &expected), "%s is missing", path);
+			check_print(name, parsed.zone, zn_buf_view(&expected));
+			zn_parsed_release(&parsed);
+			printed++;
+		} else {
+			ck_assert_msg(!read_file(path, &expected), "%s: its text is refused", path);
+		}
+		free(entries[i]);
+	}
+	free(entries);
+	ck_assert_int_ge(printed, 8);
+}
+END_TEST
+
+static enum zn_code full(void *context, struct zn_buf *out)
+{
+	(*(size_t *)context) += out->len;
+	zn_buf_clear(out);
+	return ZN_EQUOTA;
+}
+
+/* In bounded memory, and a sink that fails ends it. */
+START_TEST(flushes)
+{
+	ZN_AUTO_PTR(zn_zone_free) struct zn_zone *zone = zone_of("example.com.");
+	ZN_AUTO(zn_buf_release) struct zn_buf part = ZN_BUF_INIT(ZN_TEXT_MAX), all = ZN_BUF_INIT(ZN_TEXT_MAX), whole = ZN_BUF_INIT(ZN_TEXT_MAX);
+	size_t taken = 0;
+
+	add(zone, "@", ZN_TYPE_SOA, 3600, SOA);
+	for (unsigned i = 0; i < 50000; i++) {
+		char name[40], hex[20];
+		snprintf(name, sizeof name, "h%u", i);
+		snprintf(hex, sizeof hex, "0a%06x", i);
+		add(zone, name, ZN_TYPE_A, i % 100 ? 3600 : i, hex);
+	}
+	ck_assert_int_eq(zn_zone_finish(zone, NULL, NULL), ZN_OK);
+	ck_assert_int_eq(zn_print_zone(zone, &part, collect, &all, NULL), ZN_OK);
+	ck_assert_uint_lt(part.capacity, 1 << 20);
+	ck_assert_int_eq(zn_print_zone(zone, &whole, NULL, NULL, NULL), ZN_OK);
+	ck_assert(zn_view_equal(zn_buf_view(&all), zn_buf_view(&whole)));
+	ck_assert_int_eq(zn_print_zone(zone, &part, full, &taken, NULL), ZN_EQUOTA);
+	ck_assert_uint_lt(taken, 1 << 20);
+	/* Out of room is told. */
+	ZN_AUTO(zn_buf_release) struct zn_buf small = ZN_BUF_INIT(1000);
+	ck_assert_int_eq(zn_print_zone(zone, &small, NULL, NULL, NULL), ZN_ETOOBIG);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("print");
 	TCase *tests = tcase_create("print");
 
-	tcase_add_loop_test(tests, rdata, 0, (int)(sizeof(rdatas) / sizeof(rdatas[0])));
+	tcase_set_timeout(tests, 120);
+	tcase_add_loop_test(tests, prints_rdata, 0, (int)(sizeof(rdatas) / sizeof(rdatas[0])));
+	tcase_add_loop_test(tests, reads_back, 0, (int)(sizeof(rdatas) / sizeof(rdatas[0])));
+	tcase_add_loop_test(tests, random_rdata, 0, 10);
 	tcase_add_loop_test(tests, origins, 0, 8);
 	tcase_add_test(tests, whole_zone);
+	tcase_add_test(tests, goldens);
+	tcase_add_test(tests, flushes);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }
