@@ -289,7 +289,7 @@ END_TEST
 START_TEST(presigned)
 {
 	static const char text[] = "$TTL 5\n@ SOA a.example.net. b 1 2 3 4 5\n@ NS a.example.net.\n@ DNSKEY 257 3 13 AQIDBA==\n"
-		"@ RRSIG SOA 13 2 5 20300101000000 20200101000000 12345 @ AQIDBA==\n";
+		"@ RRSIG SOA 13 2 5 20300101000000 20200101000000 12345 @ AQIDBA==\n@ NSEC @ NS SOA RRSIG NSEC DNSKEY\n";
 	static const struct {
 		struct zn_parse_options options;
 		enum zn_code code;
