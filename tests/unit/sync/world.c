@@ -260,6 +260,7 @@ void node_stop(struct node *node)
 	zn_commit_stop(node->commit, deadline);
 	zn_watch_stop(node->watch);
 	zn_syncer_free(node->syncer);
+	zn_watch_free(node->watch);
 	zn_env_close(node->env);
 	node->syncer = NULL;
 }
