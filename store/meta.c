@@ -200,7 +200,9 @@ enum zn_code zn_meta_mode(struct zn_txn *main, const struct zn_zone_id *zone, st
 		code = zn_nsec3param_parse(zn_view_str(zn_buf_str(&param)), &mode.nsec3, err);
 		if (code)
 			return zn_err_prefix(err, code, "metadata NSEC3PARAM");
-		mode.dnssec = narrow ? ZN_DNSSEC_NARROW : ZN_DNSSEC_NSEC3;
+		/* Without active keys PowerDNS rectifies as if the zone were unsigned. */
+		if (mode.has_keys || mode.presigned)
+			mode.dnssec = narrow ? ZN_DNSSEC_NARROW : ZN_DNSSEC_NSEC3;
 	} else if (code == ZN_ENOTFOUND) {
 		mode.dnssec = mode.has_keys || mode.presigned ? ZN_DNSSEC_NSEC : ZN_DNSSEC_UNSIGNED;
 	} else {

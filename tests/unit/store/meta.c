@@ -105,6 +105,24 @@ START_TEST(modes_of_powerdns)
 }
 END_TEST
 
+/* PowerDNS rectifies a zone that has parameters but no active key as if it were unsigned. */
+START_TEST(parameters_alone_sign_nothing)
+{
+	struct zn_zone_id zone = zone_of("plain.example.");
+	const char *param = "1 0 0 -";
+	struct zn_zone_mode mode;
+	struct zn_txn txn;
+
+	scratch_load(&scratch, "v5");
+	env = scratch_open(&scratch);
+	ck_ok(zn_txn_begin(&txn, env, ZN_MAIN, ZN_TXN_WRITE, &err));
+	ck_ok(zn_meta_set(&txn, &zone, "NSEC3PARAM", &param, 1, ZN_USER, &err));
+	ck_ok(zn_meta_mode(&txn, &zone, &mode, &err));
+	ck_assert_int_eq(mode.dnssec, ZN_DNSSEC_UNSIGNED);
+	zn_txn_end(&txn);
+}
+END_TEST
+
 static const struct {
 	const char *values[4];
 	size_t count;
@@ -170,6 +188,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, values_of_powerdns, 0, sizeof stored / sizeof *stored);
 	tcase_add_loop_test(tcase, modes_of_powerdns, 0, sizeof modes / sizeof *modes);
+	tcase_add_test(tcase, parameters_alone_sign_nothing);
 	tcase_add_test(tcase, sets_replace_each_other);
 	tcase_add_test(tcase, the_same_set_is_no_write);
 	suite_add_tcase(suite, tcase);
