@@ -197,11 +197,6 @@ static bool forgive(void *context, struct zn_view entry, const char *sentence)
 	return true; /* it is stored already; here it is only compared */
 }
 
-/* What is stored, and what its text says: the same but for a presigned zone, whose text has the chain that is not stored. */
-struct digests {
-	struct zn_digest rows, text;
-};
-
 /* What the kept text yields, each record once, is what its zone says. */
 static bool parses_to(struct load *load, struct zn_digest says)
 {
@@ -221,19 +216,19 @@ static bool parses_to(struct load *load, struct zn_digest says)
 	return same;
 }
 
-static bool head_counts(const struct load *load, struct zn_digest rows)
+static bool head_counts(const struct load *load, struct zn_digest zone)
 {
-	return load->has_head && zn_digest_equal(load->head.digest, rows);
+	return load->has_head && zn_digest_equal(load->head.digest, zone);
 }
 
 /* Its pieces yield the zone; or they yield more, because the text gives some records twice, and who wrote it says that it fits. */
-static bool kept_fits(struct load *load, const struct digests *zone)
+static bool kept_fits(struct load *load, struct zn_digest zone)
 {
 	if (load->count == 0)
 		return false;
-	if (zn_digest_equal(load->says, zone->text))
+	if (zn_digest_equal(load->says, zone))
 		return true;
-	return load->says.count > zone->text.count && head_counts(load, zone->rows) && parses_to(load, zone->text);
+	return load->says.count > zone.count && head_counts(load, zone) && parses_to(load, zone);
 }
 
 /* --- size and time --- */
@@ -243,20 +238,20 @@ static struct zn_digest digest_of(const struct zn_zone_stat *stat)
 	return (struct zn_digest){stat->digest.count, stat->digest.sum};
 }
 
-/* The time to show for a text that was made of these rows. */
-static struct zn_stamp time_of(struct load *load, struct zn_digest rows, struct zn_stamp newest)
+/* The time to show for a zone of this digest. */
+static struct zn_stamp time_of(struct load *load, struct zn_digest digest, struct zn_stamp newest)
 {
 	const struct zn_zone_stat *now = &load->loaded->stat;
 	struct shown *shown = &load->loader->shown[load->zone->id % SHOWN];
 	struct zn_stamp time = newest;
 
-	if (head_counts(load, rows) && load->head.mtime.ns)
+	if (head_counts(load, digest) && load->head.mtime.ns)
 		return load->head.mtime;
 	if (load->has_head && load->head_stamp.ns > time.ns)
 		time = load->head_stamp;
 	pthread_mutex_lock(&load->loader->lock);
 	if (shown->id == load->zone->id && time.ns <= shown->stat.mtime.ns) {
-		bool same = zn_digest_equal(digest_of(&shown->stat), rows) && shown->stat.size == now->size && shown->stat.text_fits == now->text_fits;
+		bool same = zn_digest_equal(digest_of(&shown->stat), digest) && shown->stat.size == now->size && shown->stat.text_fits == now->text_fits;
 		struct zn_stamp found = same ? shown->stat.mtime : zn_clock_now();
 		time = found.ns > shown->stat.mtime.ns || same ? found : (struct zn_stamp){shown->stat.mtime.ns + 1};
 	}
@@ -274,17 +269,17 @@ static void note_shown(struct load *load)
 }
 
 /* What was found out: told, and cached unless it was. */
-static void settle_stat(struct load *load, uint64_t size, struct zn_digest rows, bool text_fits, struct zn_stamp newest)
+static void settle_stat(struct load *load, uint64_t size, struct zn_digest digest, bool text_fits, struct zn_stamp newest)
 {
 	struct zn_zone_stat *stat = &load->loaded->stat;
 	const struct zn_zone_stat *cached = &load->cached;
 
-	*stat = (struct zn_zone_stat){.known = true, .size = size, .digest = {rows.count, rows.sum}, .text_fits = text_fits};
-	if (cached->known && cached->size == size && cached->text_fits == text_fits && zn_digest_equal(digest_of(cached), rows)) {
+	*stat = (struct zn_zone_stat){.known = true, .size = size, .digest = {digest.count, digest.sum}, .text_fits = text_fits};
+	if (cached->known && cached->size == size && cached->text_fits == text_fits && zn_digest_equal(digest_of(cached), digest)) {
 		*stat = *cached;
 		return;
 	}
-	stat->mtime = time_of(load, rows, newest);
+	stat->mtime = time_of(load, digest, newest);
 	note_shown(load);
 	if (load->loader->local)
 		zn_local_stat_put(load->loader->local, load->zone, load->loaded->txnid, stat);
@@ -292,35 +287,32 @@ static void settle_stat(struct load *load, uint64_t size, struct zn_digest rows,
 
 /* --- the two forms --- */
 
-/* The zone as its text says it. */
-static enum zn_code read_zone(struct load *load, struct zn_zone **ret_zone, struct digests *ret_digests, struct zn_records_summary *ret_summary)
+/* The zone as its text says it: a presigned one with the chain that no row holds. */
+static enum zn_code read_zone(struct load *load, struct zn_zone **ret_zone, struct zn_records_summary *ret_summary)
 {
 	ZN_AUTO_PTR(zn_zone_free) struct zn_zone *stored = NULL;
 	enum zn_code code = zn_records_read(&load->records, load->zone->id, &load->zone->zone.name, &stored, ret_summary, load->err);
 
 	if (code)
 		return code;
-	ret_digests->rows = ret_digests->text = zn_zone_digest(stored);
 	if (!load->mode.presigned) {
 		*ret_zone = zn_steal(&stored);
 		return ZN_OK;
 	}
 	code = zn_presigned_restore(stored, &load->mode, ret_zone);
-	if (code)
-		return zn_fail(load->err, code, "the chain of a presigned zone: %s", zn_code_text(code));
-	ret_digests->text = zn_zone_digest(*ret_zone);
-	return ZN_OK;
+	return code ? zn_fail(load->err, code, "the chain of a presigned zone: %s", zn_code_text(code)) : ZN_OK;
 }
 
-static enum zn_code read_digests(struct load *load, struct digests *ret_digests, struct zn_records_summary *ret_summary)
+static enum zn_code read_digest(struct load *load, struct zn_digest *ret_digest, struct zn_records_summary *ret_summary)
 {
 	ZN_AUTO_PTR(zn_zone_free) struct zn_zone *zone = NULL;
 	enum zn_code code;
 
-	if (load->mode.presigned)
-		return read_zone(load, &zone, ret_digests, ret_summary);
-	code = zn_records_digest(&load->records, load->zone->id, &load->zone->zone.name, &ret_digests->rows, ret_summary, load->err);
-	ret_digests->text = ret_digests->rows;
+	if (!load->mode.presigned)
+		return zn_records_digest(&load->records, load->zone->id, &load->zone->zone.name, ret_digest, ret_summary, load->err);
+	code = read_zone(load, &zone, ret_summary);
+	if (code == ZN_OK)
+		*ret_digest = zn_zone_digest(zone);
 	return code;
 }
 
@@ -328,8 +320,7 @@ static enum zn_code load_canonical(struct load *load)
 {
 	ZN_AUTO_PTR(zn_zone_free) struct zn_zone *zone = NULL;
 	struct zn_records_summary summary;
-	struct digests digests;
-	enum zn_code code = read_zone(load, &zone, &digests, &summary);
+	enum zn_code code = read_zone(load, &zone, &summary);
 
 	if (code)
 		return code;
@@ -337,7 +328,7 @@ static enum zn_code load_canonical(struct load *load)
 	code = zn_print_zone(zone, &load->part, flush_part, load, load->err);
 	if (code)
 		return code;
-	settle_stat(load, load->written, digests.rows, false, summary.newest);
+	settle_stat(load, load->written, zn_zone_digest(zone), false, summary.newest);
 	return ZN_OK;
 }
 
@@ -352,7 +343,7 @@ static bool known_to_fit(const struct load *load)
 static enum zn_code load_zone(struct load *load)
 {
 	struct zn_records_summary summary;
-	struct digests digests;
+	struct zn_digest digest;
 	enum zn_code code = ZN_OK;
 
 	if (load->loader->keep_text)
@@ -368,12 +359,12 @@ static enum zn_code load_zone(struct load *load)
 		return code;
 	if (load->count == 0 || (load->cached.known && !load->cached.text_fits))
 		return load_canonical(load);
-	code = read_digests(load, &digests, &summary);
+	code = read_digest(load, &digest, &summary);
 	if (code)
 		return code;
-	if (!kept_fits(load, &digests))
+	if (!kept_fits(load, digest))
 		return load_canonical(load);
-	settle_stat(load, load->size, digests.rows, true, summary.newest);
+	settle_stat(load, load->size, digest, true, summary.newest);
 	return write_kept(load);
 }
 

@@ -1,7 +1,8 @@
 /* fs/save/load.h - a zone as the text a reader gets, and its size and mtime. details.md 9, 10, 12.
  *
  * Kept text when it says what the rows say, else the canonical print. They agree when the digest of what the pieces yield is that of the rows; a text that gives
- * a record twice is parsed to find out. The chain of a presigned zone, which no row holds, is derived again for both; stat.digest is that of the rows. Where the cache knows that the text fits, no row is read: a text goes out at the speed of memory.
+ * a record twice is parsed to find out. Rows of a presigned zone are taken with the chain that none of them holds. Where the cache knows that the text fits, no
+ * row is read: a text goes out at the speed of memory.
  * Each call reads in one transaction per env and ends it.
  *
  * mtime: what utimens gave while the head of the text fits the rows; else the newest stamp of rows and head; where a change leaves that where it was or behind, the

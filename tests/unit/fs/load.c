@@ -8,6 +8,7 @@
 #include "fs/text/pieces.h"
 #include "fs/text/print.h"
 #include "store/base/limits.h"
+#include "store/dns/presigned.h"
 #include "store/text.h"
 #include "tests/unit/suite.h"
 #include "tests/unit/support.h"
@@ -61,10 +62,12 @@ static void parse(struct zn_view text, struct zn_parse_sink *sink, struct zn_par
 
 static void put_rows(struct zn_txn *txn, const struct zn_zone *records)
 {
-	struct zn_zone_mode mode = {0};
+	ZN_AUTO_PTR(zn_zone_free) struct zn_zone *stored = NULL;
+	struct zn_zone_mode mode = {.presigned = zn_zone_is_presigned(records)};
 	struct zn_records_change change;
 
-	ck_ok(zn_records_apply(txn, ID, records, &mode, &change, &err));
+	ck_assert_int_eq(zn_presigned_strip(records, &stored), ZN_OK);
+	ck_ok(zn_records_apply(txn, ID, stored, &mode, &change, &err));
 }
 
 static enum zn_code each_stored(void *context, struct zn_view order, struct zn_stamp stamp, struct zn_view payload)
@@ -300,6 +303,35 @@ START_TEST(damaged)
 }
 END_TEST
 
+/* Signed elsewhere: the rows have no chain, the text has it, kept or printed. */
+START_TEST(presigned)
+{
+#define SIG(types) " RRSIG " types " 13 2 3600 20300101000000 20200101000000 12345 @ AQIDBA==\n"
+	static const char signed_text[] = "$TTL 3600\n@ SOA ns1.example.net. hostmaster 1 2 3 4 5 ; signed\n" SIG("SOA") " NS ns1.example.net.\n" SIG("NS")
+		" DNSKEY 256 3 13 AQIDBA==\n" SIG("DNSKEY") " NSEC www NS SOA RRSIG NSEC DNSKEY\n" SIG("NSEC") "www A 192.0.2.1\n"
+		" RRSIG A 13 3 3600 20300101000000 20200101000000 12345 @ AQIDBA==\n NSEC @ A RRSIG NSEC\n"
+		" RRSIG NSEC 13 3 3600 20300101000000 20200101000000 12345 @ AQIDBA==\n";
+	static const char *const yes[] = {"1"};
+	struct zn_loaded loaded;
+	struct zn_txn txn;
+	TEXT(text);
+
+	ck_ok(zn_txn_begin(&txn, env, ZN_MAIN, ZN_TXN_WRITE, &err));
+	ck_ok(zn_meta_set(&txn, &zone.zone, "PRESIGNED", yes, 1, ZN_USER, &err));
+	ck_ok(zn_txn_commit(&txn, &err));
+	rows_say(signed_text);
+	loaded = load(&text);
+	ck_canonical(&text, signed_text);
+	ck_assert(!loaded.stat.text_fits);
+	ck_assert_uint_eq(loaded.stat.digest.count, 12);
+	save(signed_text);
+	loaded = load(&text);
+	ck_assert_str_eq(zn_buf_str(&text), signed_text);
+	ck_assert(loaded.stat.text_fits);
+	ck_assert_uint_eq(loaded.stat.digest.count, 12);
+}
+END_TEST
+
 static void at(uint64_t seconds)
 {
 	zn_clock_set((struct zn_stamp){seconds * ZN_NS_PER_S});
@@ -462,6 +494,7 @@ int main(void)
 	tcase_add_test(tests, not_listed);
 	tcase_add_test(tests, duplicates);
 	tcase_add_loop_test(tests, damaged, 0, 6);
+	tcase_add_test(tests, presigned);
 	tcase_add_test(tests, times);
 	tcase_add_test(tests, sink_fails);
 	tcase_add_test(tests, cached);
