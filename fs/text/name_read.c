@@ -2,35 +2,46 @@
 
 #include <strings.h>
 
-/* The plain case, which is nearly all of them: no escapes, no "@". 0: look closer. */
+/* 0x80 in every byte of `word` that is a dot. */
+static uint64_t find_dots(uint64_t word)
+{
+	const uint64_t low = UINT64_C(0x7f7f7f7f7f7f7f7f);
+
+	word ^= UINT64_C(0x2e2e2e2e2e2e2e2e);
+	return ~(((word & low) + low) | word | low);
+}
+
+/* The plain case, which is nearly all of them: no escapes, no "@". The text is copied as it is, behind a byte for the first
+ * length, and every dot gives its place to a length. 0: look closer. */
 static size_t read_plain(struct zn_view text, const struct zn_name *origin, uint8_t *out)
 {
-	size_t label = 0, len = 1;
+	size_t label = 0, end = text.len + 1, bytes;
 
 	if (text.len > ZN_NAME_MAX - 2 || text.len == 0)
 		return 0;
-	for (size_t i = 0; i < text.len; i++, len++) {
-		uint8_t byte = text.data[i];
-		if (byte != '.') {
-			out[len] = byte;
-			continue;
+	memcpy(out + 1, text.data, text.len);
+	for (size_t at = 0; at < text.len; at += 8) {
+		uint64_t word = 0;
+		memcpy(&word, text.data + at, text.len - at < 8 ? text.len - at : 8);
+		for (uint64_t dots = find_dots(word); dots; dots &= dots - 1) {
+			size_t dot = at + 1 + (size_t)__builtin_ctzll(dots) / 8;
+			bytes = dot - label - 1;
+			if (bytes == 0 || bytes > ZN_LABEL_MAX)
+				return 0;
+			out[label] = (uint8_t)bytes;
+			label = dot;
 		}
-		size_t bytes = len - label - 1;
-		if (bytes == 0 || bytes > ZN_LABEL_MAX)
-			return 0;
-		out[label] = (uint8_t)bytes;
-		label = len;
 	}
-	size_t last = len - label - 1;
-	if (last == 0) {	/* a dot at the end */
+	bytes = end - label - 1;
+	if (bytes == 0) {	/* a dot at the end */
 		out[label] = 0;
-		return len;
+		return end;
 	}
-	if (last > ZN_LABEL_MAX || len + origin->len > ZN_NAME_MAX)
+	if (bytes > ZN_LABEL_MAX || end + origin->len > ZN_NAME_MAX)
 		return 0;
-	out[label] = (uint8_t)last;
-	memcpy(out + len, origin->wire, origin->len);
-	return len + origin->len;
+	out[label] = (uint8_t)bytes;
+	memcpy(out + end, origin->wire, origin->len);
+	return end + origin->len;
 }
 
 size_t zn_name_read(const struct zn_token *token, const struct zn_name *origin, uint8_t out[static ZN_NAME_MAX],
