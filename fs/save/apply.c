@@ -147,9 +147,8 @@ static enum zn_code refuse_conflict(const struct task *task, uint32_t stored, st
 
 static enum zn_code refuse_old_serial(struct task *task, uint32_t stored, struct zn_err *err)
 {
-	return zn_fail(err, ZN_EZONE, "records changed under serial %u, which is not newer than the committed %u; %s", task->judged.parsed.serial,
-		stored, task->judged.parsed.presigned ? "a presigned zone needs a newer one from its signer"
-							: "the zone's serial policy is `keep`, so raise it yourself");
+	return zn_fail(err, ZN_EZONE, "records of a presigned zone changed under serial %u, which is not newer than the committed %u: its signer has to raise it",
+		task->judged.parsed.serial, stored);
 }
 
 /* Readers without a kept text get the canonical print: is this text just that? */

@@ -11,8 +11,9 @@ enum zn_verdict zn_decide(const struct zn_weighed *weighed, uint32_t *ret_serial
 		return ZN_VERDICT_SAME;
 	if (weighed->since == ZN_SINCE_SOMEBODY)
 		return ZN_VERDICT_CONFLICT;
-	if (weighed->signed_elsewhere || weighed->policy == ZN_SERIAL_KEEP)
+	if (weighed->signed_elsewhere)
 		return ZN_VERDICT_OLD_SERIAL;
-	*ret_serial = zn_serial_next(weighed->stored, weighed->policy, weighed->now);
+	if (weighed->policy != ZN_SERIAL_KEEP)
+		*ret_serial = zn_serial_next(weighed->stored, weighed->policy, weighed->now);
 	return ZN_VERDICT_ROWS;
 }

@@ -24,6 +24,6 @@ enum zn_verdict {
 	ZN_VERDICT_SAME,	/* the rows stay; the text gets the committed serial */
 	ZN_VERDICT_ROWS,	/* new rows under ret_serial */
 	ZN_VERDICT_CONFLICT,	/* an older text, and somebody else committed in between */
-	ZN_VERDICT_OLD_SERIAL,	/* changed records under a serial that is not newer and that is not ours to raise */
+	ZN_VERDICT_OLD_SERIAL,	/* presigned: changed records under a serial that is not newer */
 };
 enum zn_verdict zn_decide(const struct zn_weighed *weighed, uint32_t *ret_serial);

@@ -11,7 +11,7 @@ static inline bool zn_serial_newer(uint32_t a, uint32_t b)
 
 enum zn_serial_policy {
 	ZN_SERIAL_AUTO,		/* keep the style found: date, epoch or counter */
-	ZN_SERIAL_KEEP,		/* never touched: the writer raises it or changed records are refused */
+	ZN_SERIAL_KEEP,		/* never raised by us, never backwards: whoever wants secondaries to hear of a change raises it */
 	ZN_SERIAL_INCREASE,	/* + 1 */
 	ZN_SERIAL_DATE,		/* YYYYMMDDnn, UTC */
 	ZN_SERIAL_EPOCH,	/* seconds since 1970 */

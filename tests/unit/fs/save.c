@@ -206,12 +206,11 @@ START_TEST(policy_keep)
 	options.serial = ZN_SERIAL_KEEP;
 	restart_with(options);
 	save_good(&world, ZONE, TEXT(7, ""));
-	ck_assert_int_eq(save_text(&world, ZONE, TEXT(7, "www A 192.0.2.2\n")), ZN_EZONE);
-	expect_refused(&world, ZONE, TEXT(7, "www A 192.0.2.2\n"), "serial 7");
-	expect_text(&world, ZONE, TEXT(7, ""));
-	save_good(&world, ZONE, TEXT(8, "www A 192.0.2.2\n"));
-	save_good(&world, ZONE, TEXT(7, "www A 192.0.2.2\n; only a comment\n"));
-	expect_text(&world, ZONE, TEXT(8, "www A 192.0.2.2\n; only a comment\n"));
+	save_good(&world, ZONE, TEXT(7, "www A 192.0.2.2\n"));
+	expect_text(&world, ZONE, TEXT(7, "www A 192.0.2.2\n"));
+	save_good(&world, ZONE, TEXT(8, "www A 192.0.2.3\n"));
+	save_good(&world, ZONE, TEXT(6, "www A 192.0.2.4\n"));
+	expect_text(&world, ZONE, TEXT(8, "www A 192.0.2.4\n"));
 }
 END_TEST
 
