@@ -327,8 +327,13 @@ START_TEST(same_as_libzscanner)
 			!zn_rdata_is_generic(&ours.words) &&
 			zn_rdata_read(&ours.words, ours.bytes, &ours.len, &ours.notes, &ours.fault) == ZN_RDATA_OK) {
 			theirs.words = ours.words;
-			ck_assert_msg(zn_scanner_read(scanner, &theirs.words, theirs.bytes, &theirs.len, &theirs.fault) == ZN_OK,
-				"we read \"%s\", libzscanner says: %s", zn_buf_str(&text), theirs.fault.sentence);
+			bool read = zn_scanner_read(scanner, &theirs.words, theirs.bytes, &theirs.len, &theirs.fault) == ZN_OK;
+			/* Our table has more types, which lists of types may name. */
+			if (!read && strcmp(theirs.fault.sentence, "unknown record type") == 0) {
+				zn_splitter_release(&ours.splitter);
+				continue;
+			}
+			ck_assert_msg(read, "we read \"%s\", libzscanner says: %s", zn_buf_str(&text), theirs.fault.sentence);
 			ck_assert_msg(zn_view_equal(zn_view(ours.bytes, ours.len), zn_view(theirs.bytes, theirs.len)), "not the same: \"%s\"",
 				zn_buf_str(&text));
 			compared++;
