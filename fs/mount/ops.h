@@ -96,7 +96,7 @@ struct zn_handle {
 	/* control files */
 	pthread_mutex_t lock;
 	struct zn_buf bytes;
-	bool changed, events, nonblocking;
+	bool changed, events;
 	uint64_t events_at;
 	/* directories */
 	struct zn_listing *listing;
@@ -224,7 +224,8 @@ void zn_control_lookup(fuse_req_t req, const char *directory, const char *name);
 int zn_control_attr(struct zn_mount *mount, const struct zn_body *body, struct stat *ret_attr);
 void zn_control_open(fuse_req_t req, struct zn_node *node, struct fuse_file_info *fi);
 int zn_control_create(fuse_req_t req, const char *directory, const char *name, struct zn_handle **ret_handle, struct fuse_entry_param *ret_entry);
-void zn_control_read_handle(fuse_req_t req, struct zn_handle *handle, size_t size, off_t offset);
+/* nonblocking: as the descriptor is now, not as it was opened (fcntl). */
+void zn_control_read_handle(fuse_req_t req, struct zn_handle *handle, size_t size, off_t offset, bool nonblocking);
 int zn_control_write_handle(struct zn_handle *handle, struct zn_view bytes, off_t offset);
 int zn_control_truncate(struct zn_handle *handle, size_t size);
 /* Replies when what was written has taken effect. */

@@ -162,7 +162,6 @@ static int open_node(struct zn_mount *mount, struct zn_node *node, int flags, co
 	handle->writing = writing;
 	handle->append = flags & O_APPEND;
 	handle->opener = who->thread;
-	handle->nonblocking = flags & O_NONBLOCK;
 	handle->events = zn_control_stat(mount->parts.control, body->path, &st) == ZN_OK && st.type == ZN_CONTROL_EVENTS;
 	if (!handle->events && !(flags & O_TRUNC) && zn_control_read(mount->parts.control, body->path, &handle->bytes, NULL) != ZN_OK)
 		zn_buf_clear(&handle->bytes);
@@ -431,7 +430,7 @@ static void park(struct zn_parked *parked)
 		zn_errands_add(mount->errands, &parked->errand);
 }
 
-void zn_control_read_handle(fuse_req_t req, struct zn_handle *handle, size_t size, off_t offset)
+void zn_control_read_handle(fuse_req_t req, struct zn_handle *handle, size_t size, off_t offset, bool nonblocking)
 {
 	struct zn_mount *mount = zn_mount_of(req);
 
@@ -453,10 +452,10 @@ void zn_control_read_handle(fuse_req_t req, struct zn_handle *handle, size_t siz
 			fuse_reply_err(req, zn_errno(code, NULL, ZN_OP_OTHER));
 		return;
 	}
-	struct zn_parked *parked = handle->nonblocking ? NULL : calloc(1, sizeof *parked);
+	struct zn_parked *parked = nonblocking ? NULL : calloc(1, sizeof *parked);
 
 	if (!parked) {
-		fuse_reply_err(req, handle->nonblocking ? EAGAIN : ENOMEM);
+		fuse_reply_err(req, nonblocking ? EAGAIN : ENOMEM);
 		return;
 	}
 	*parked = (struct zn_parked){.mount = mount, .req = req, .handle = handle, .size = size, .errand.run = run_parked};

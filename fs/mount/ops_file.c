@@ -684,7 +684,7 @@ void zn_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struc
 
 	(void)ino;
 	if (handle->node->kind == ZN_NODE_CONTROL) {
-		zn_control_read_handle(req, handle, size, offset);
+		zn_control_read_handle(req, handle, size, offset, fi->flags & O_NONBLOCK);
 		return;
 	}
 	pthread_mutex_lock(&body->lock);
