@@ -310,6 +310,11 @@ static void *commit_main(void *context)
 		zn_txn_end(&txn);
 		size_t count = commit->count;
 		commit->count = 0;
+		bool more = false;
+		for (size_t i = count; i-- > 0;) {
+			items[i]->job->more = more;
+			more = more || !items[i]->code;
+		}
 		for (size_t i = 0; i < count; i++)
 			tell(items[i]->job, items[i]->code, &items[i]->err);
 	}

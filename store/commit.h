@@ -23,6 +23,7 @@ struct zn_job {
 	/* Last word, with no lock of ours held: on the commit thread after the commit or with the failure; on the thread that watches deadlines, or in
 	 * submit or stop, when refused there. Must not block; owns the job from here on. */
 	void (*done)(struct zn_job *job, enum zn_code code, const struct zn_err *err);
+	bool more;		/* for done(): a job that shares its transactions is told after this one; what it tells zn_watch_tell() goes with it */
 	/* private to commit.c */
 	struct zn_job *next;
 	struct zn_job_waiter *waiter;

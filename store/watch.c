@@ -22,6 +22,7 @@ struct zn_watch {
 	struct zn_env *env;
 	pthread_t thread;
 	int inotify, stop;		/* descriptors */
+	pthread_mutex_t telling;	/* one own change at a time; taken before lock */
 	pthread_mutex_t lock;		/* guards what follows */
 	struct {
 		zn_listener *call;
@@ -31,6 +32,7 @@ struct zn_watch {
 	uint64_t seen[2];		/* by enum zn_which: all changes up to it are told */
 	uint64_t own[2][OWN_MAX];	/* own commits above seen, told already */
 	size_t own_count[2];
+	uint64_t open[2];		/* an own commit that is being told, or of which more is to be told; 0: none */
 	/* the thread's alone */
 	uint64_t budget, budget_at;	/* ns of CPU that may be spent on searching, as of zn_clock_mono() */
 };
@@ -54,7 +56,7 @@ static void advance(struct zn_watch *watch, enum zn_which which)
 	do {
 		moved = false;
 		for (size_t i = 0; i < watch->own_count[which]; i++)
-			if (watch->own[which][i] == watch->seen[which] + 1) {
+			if (watch->own[which][i] == watch->seen[which] + 1 && watch->own[which][i] != watch->open[which]) {
 				watch->seen[which]++;
 				moved = true;
 			}
@@ -67,20 +69,31 @@ static void advance(struct zn_watch *watch, enum zn_which which)
 
 void zn_watch_tell(struct zn_watch *watch, const struct zn_change *change)
 {
-	/* First known as own, so that nobody searches for it; then told; then seen: who trusts `seen` has heard everything up to it. */
+	/* First known as own, so that nobody searches for it; then told; then seen: who trusts `seen` has heard everything up to it. Until
+	 * then it is open, and a search that skips it does not go past it either. */
+	pthread_mutex_lock(&watch->telling);
 	pthread_mutex_lock(&watch->lock);
 	for (int which = ZN_MAIN; which <= ZN_RECORDS; which++) {
 		uint64_t txnid = change->txnid[which];
+		bool known = txnid <= watch->seen[which];
+		for (size_t i = 0; i < watch->own_count[which]; i++)
+			known = known || watch->own[which][i] == txnid;
 		/* One too many is searched for like a foreign one, and told twice. */
-		if (txnid > watch->seen[which] && watch->own_count[which] < OWN_MAX)
+		if (!known && watch->own_count[which] < OWN_MAX)
 			watch->own[which][watch->own_count[which]++] = txnid;
+		if (txnid > watch->seen[which])
+			watch->open[which] = txnid;
 	}
 	pthread_mutex_unlock(&watch->lock);
 	call_listeners(watch, change);
 	pthread_mutex_lock(&watch->lock);
-	for (int which = ZN_MAIN; which <= ZN_RECORDS; which++)
+	for (int which = ZN_MAIN; which <= ZN_RECORDS; which++) {
+		if (!change->more)
+			watch->open[which] = 0;
 		advance(watch, (enum zn_which)which);
+	}
 	pthread_mutex_unlock(&watch->lock);
+	pthread_mutex_unlock(&watch->telling);
 }
 
 uint64_t zn_watch_seen(struct zn_watch *watch, enum zn_which which)
@@ -128,8 +141,11 @@ static void search(struct zn_watch *watch, enum zn_which which)
 	if (change.all || change.count)
 		call_listeners(watch, &change);
 	pthread_mutex_lock(&watch->lock);
-	if (changes.txnid > watch->seen[which] || changes.txnid < since)
-		watch->seen[which] = changes.txnid;
+	uint64_t seen = changes.txnid;
+	if (seen >= since && watch->open[which] && watch->open[which] <= seen)
+		seen = watch->open[which] - 1;
+	if (seen > watch->seen[which] || changes.txnid < since)
+		watch->seen[which] = seen;
 	advance(watch, which);
 	pthread_mutex_unlock(&watch->lock);
 	zn_changes_release(&changes);
@@ -212,6 +228,7 @@ enum zn_code zn_watch_start(struct zn_env *env, struct zn_watch **ret_watch, str
 	watch->budget_at = zn_clock_mono();
 	watch->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	watch->stop = eventfd(0, EFD_CLOEXEC);
+	pthread_mutex_init(&watch->telling, NULL);
 	pthread_mutex_init(&watch->lock, NULL);
 	enum zn_code code = ZN_OK;
 	if (watch->inotify < 0 || watch->stop < 0)
@@ -234,6 +251,7 @@ enum zn_code zn_watch_start(struct zn_env *env, struct zn_watch **ret_watch, str
 	if (watch->stop >= 0)
 		close(watch->stop);
 	pthread_mutex_destroy(&watch->lock);
+	pthread_mutex_destroy(&watch->telling);
 	free(watch);
 	return code;
 }

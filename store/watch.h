@@ -16,6 +16,7 @@ struct zn_change {
 	bool all;		/* everything may have changed; ids is empty */
 	const uint32_t *ids;	/* zone ids whose rows, list entry or metadata changed; borrowed */
 	size_t count;
+	bool more;		/* of own commits: other changes of the same transactions are still to be told (zn_job.more); the last may have no ids */
 	uint64_t txnid[2];	/* by enum zn_which: last txn of that env this change includes; 0: env not touched */
 };
 typedef void zn_listener(void *context, const struct zn_change *change);

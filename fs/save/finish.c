@@ -79,7 +79,7 @@ void zn_task_committed(struct task *task)
 	});
 	zn_local_stat_put(saver->local, &outcome->info, outcome->txnid, &task->result.loaded.stat);
 	zn_watch_tell(saver->watch, &(struct zn_change){
-		.origin = ZN_OWN_SAVE, .ids = &outcome->info.id, .count = 1, .txnid = {outcome->txnid[0], outcome->txnid[1]},
+		.origin = ZN_OWN_SAVE, .ids = &outcome->info.id, .count = 1, .more = task->job.more, .txnid = {outcome->txnid[0], outcome->txnid[1]},
 	});
 	if (task->result.text_changed)
 		post_saved(task);

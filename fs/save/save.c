@@ -176,12 +176,16 @@ static void job_done(struct zn_job *job, enum zn_code code, const struct zn_err 
 		let_next_go(saver, task);
 		return;
 	}
-	if (code == ZN_OK)
+	if (code == ZN_OK) {
 		zn_task_committed(task);
-	else if (code == ZN_EBUSY)
+		/* It may be the last of others that did write. */
+		if (!job->more && !task->outcome.rows && !task->outcome.head)
+			zn_watch_tell(saver->watch, &(struct zn_change){.origin = ZN_OWN_SAVE});
+	} else if (code == ZN_EBUSY) {
 		refuse_busy(task);
-	else
+	} else {
 		fail(task, code, err);
+	}
 	pthread_mutex_lock(&saver->lock);
 	task->state = TASK_FINISHING;
 	pthread_mutex_unlock(&saver->lock);

@@ -165,9 +165,11 @@ static void timing_done(struct zn_job *job, enum zn_code code, const struct zn_e
 			zn_local_stat_put(saver->local, &timing->info, (const uint64_t[2]){[ZN_RECORDS] = timing->txnid}, &stat);
 		}
 		zn_watch_tell(saver->watch, &(struct zn_change){
-			.origin = ZN_OWN_SAVE, .ids = &timing->info.id, .count = 1, .txnid = {[ZN_RECORDS] = timing->txnid},
+			.origin = ZN_OWN_SAVE, .ids = &timing->info.id, .count = 1, .more = job->more, .txnid = {[ZN_RECORDS] = timing->txnid},
 		});
 	}
+	if (code == ZN_OK && !timing->written && !job->more)
+		zn_watch_tell(saver->watch, &(struct zn_change){.origin = ZN_OWN_SAVE}); /* it may be the last of others that did write */
 	timing->done(timing->context, code, err);
 	free(timing);
 }
