@@ -28,6 +28,8 @@ struct zn_zone_stat {
 };
 /* ZN_ENOTFOUND: not cached. */
 ZN_MUST_USE enum zn_code zn_local_stat_get(struct zn_local *local, const struct zn_zone_info *zone, struct zn_zone_stat *ret_stat);
+/* The last transaction of an env whose changes the cache knows of: what it says of a zone is true for that state at least. 0: it is not kept up. */
+uint64_t zn_local_told(struct zn_local *local, enum zn_which which);
 /* What was found in the states `txnid` (by enum zn_which; 0: that env had no say). Not kept when a change of the zone has been told since. Kept in a bounded table in
  * memory and written in batches off the commit path. */
 void zn_local_stat_put(struct zn_local *local, const struct zn_zone_info *zone, const uint64_t txnid[2], const struct zn_zone_stat *stat);

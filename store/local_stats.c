@@ -81,6 +81,11 @@ enum zn_code zn_local_stat_get(struct zn_local *local, const struct zn_zone_info
 	return found ? ZN_OK : ZN_ENOTFOUND;
 }
 
+uint64_t zn_local_told(struct zn_local *local, enum zn_which which)
+{
+	return local->watch ? zn_watch_seen(local->watch, which) : 0;
+}
+
 void zn_local_stat_put(struct zn_local *local, const struct zn_zone_info *zone, const uint64_t txnid[2], const struct zn_zone_stat *stat)
 {
 	struct zn_index_key key;

@@ -375,9 +375,14 @@ static enum zn_code run_load(struct zn_loader *loader, const struct zn_zone_info
 	struct load load = {.loader = loader, .zone = zone, .loaded = &loaded, .err = err, .sink = sink, .part = ZN_BUF_INIT(ZN_TEXT_MAX)};
 	enum zn_code code;
 
+	/* Before the cache is asked: what was told by then is no longer in it when it has changed. */
+	uint64_t told = loader->local ? zn_local_told(loader->local, ZN_RECORDS) : 0;
 	if (!loader->local || zn_local_stat_get(loader->local, zone, &load.cached) != ZN_OK)
 		load.cached.known = false;
 	code = begin_load(&load);
+	/* There is a change that nobody was told of yet, and the cache speaks of the state before it. */
+	if (code == ZN_OK && loaded.txnid[ZN_RECORDS] > told)
+		load.cached.known = false;
 	if (code == ZN_OK && load.cached.known) {
 		loaded.stat = load.cached;
 		note_shown(&load);
