@@ -147,25 +147,30 @@ bool zn_nodes_observe(struct zn_nodes *nodes, uint32_t zone, uint64_t txnid, uin
 {
 	struct zn_version *version = version_of(nodes, zone);
 
-	if (txnid <= nodes->seen && !version)
-		return false;
-	if (version && (txnid <= version->txnid || (print && version->print == print))) {
-		if (txnid > version->txnid)
-			version->txnid = txnid;
-		if (print)
+	if (version && txnid < version->txnid)
+		return false; /* read before this version began */
+	if (txnid <= nodes->seen) {
+		if (version && print)
 			version->print = print;
 		return false;
 	}
-	if (txnid <= nodes->seen) {
-		/* Everything up to there was told, so this is what the version is. */
-		version->txnid = txnid;
+	if (version && txnid == version->txnid) {
 		version->print = print;
 		return false;
 	}
+	if (version && print && version->print == print)
+		return false; /* others' zones have changed */
 	version = own_version(nodes, zone);
 	if (version)
 		*version = (struct zn_version){zone, new_version(nodes), txnid, print};
 	return true;
+}
+
+bool zn_nodes_covers(const struct zn_nodes *nodes, uint32_t zone, uint64_t txnid)
+{
+	const struct zn_version *version = version_of(nodes, zone);
+
+	return !version || txnid >= version->txnid;
 }
 
 bool zn_nodes_changed(struct zn_nodes *nodes, uint32_t zone, uint64_t txnid)
@@ -262,30 +267,26 @@ bool zn_file_awaited(struct zn_file *file, uint64_t now)
 	return writer || file->blind_until;
 }
 
-uint64_t zn_nodes_lookup(struct zn_nodes *nodes, struct zn_file *file, uint32_t zone, int32_t thread, uint64_t now, bool *ret_fresh)
+uint64_t zn_nodes_lookup(struct zn_nodes *nodes, struct zn_file *file, uint32_t zone, uint32_t version, int32_t thread, uint64_t now, bool *ret_fresh)
 {
-	*ret_fresh = false;
-	if (file) {
-		struct zn_ask *ask = thread ? find_ask(file, thread) : NULL;
+	struct zn_ask *ask = thread ? find_ask(file, thread) : NULL;
 
-		if (ask) {
-			ask->walked = true; /* so its next OPEN is no reopening by descriptor */
-			ask->until = now + ZN_AWAIT;
-		}
-		if (zn_file_awaited(file, now) || (ask && !ask->writer)) {
-			struct zn_node *node = add(nodes, nodes->next_id++, ZN_NODE_FRESH);
-
-			if (!node)
-				return 0;
-			file->held++;
-			node->file = file;
-			node->zone = zone;
-			node->lookups = 1;
-			*ret_fresh = true;
-			return node->id;
-		}
+	if (ask) {
+		ask->walked = true; /* so its next OPEN is no reopening by descriptor */
+		ask->until = now + ZN_AWAIT;
 	}
-	return zn_version_node(zone, zn_nodes_version(nodes, zone));
+	*ret_fresh = zn_file_awaited(file, now) || ask || version != zn_nodes_version(nodes, zone);
+	if (!*ret_fresh)
+		return zn_version_node(zone, version);
+	struct zn_node *node = add(nodes, nodes->next_id++, ZN_NODE_FRESH);
+
+	if (!node)
+		return 0;
+	file->held++;
+	node->file = file;
+	node->zone = zone;
+	node->lookups = 1;
+	return node->id;
 }
 
 /* The node becomes its writer's own. */

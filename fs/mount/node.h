@@ -46,7 +46,7 @@ struct zn_node {
 
 struct zn_version {
 	uint32_t zone, version;
-	uint64_t txnid;		/* of the records env: the last state known to be this version; 0: only until told otherwise */
+	uint64_t txnid;		/* of the records env: the state it began with; 0: any that was told */
 	uint64_t print;		/* of size, mtime, serial and records (zn_print()); 0: not known */
 };
 
@@ -88,15 +88,18 @@ uint32_t zn_nodes_version(const struct zn_nodes *nodes, uint32_t zone);
 void zn_nodes_told(struct zn_nodes *nodes, uint64_t txnid);
 /* The state that was read belongs to this version; a state nobody told us of makes a new one. Returns true then. */
 bool zn_nodes_observe(struct zn_nodes *nodes, uint32_t zone, uint64_t txnid, uint64_t print);
+/* The state is not one before the current version began: what was read there is this version's, after zn_nodes_observe(). */
+bool zn_nodes_covers(const struct zn_nodes *nodes, uint32_t zone, uint64_t txnid);
 /* Told of a change: a new version, unless the one there is includes it. Returns true for a new one. */
 bool zn_nodes_changed(struct zn_nodes *nodes, uint32_t zone, uint64_t txnid);
 void zn_nodes_changed_all(struct zn_nodes *nodes, uint64_t txnid);
 /* One number for what a reader can tell apart; never 0. */
 uint64_t zn_print(uint64_t size, struct zn_stamp mtime, uint32_t serial, uint64_t count, uint64_t sum);
 
-/* LOOKUP of a visible zone by a thread (0: not visible to us). Returns the node id: a version's, or that of a fresh node with one lookup
- * counted (*ret_fresh); 0: out of memory. file: NULL when nothing is remembered of the name. */
-uint64_t zn_nodes_lookup(struct zn_nodes *nodes, struct zn_file *file, uint32_t zone, int32_t thread, uint64_t now, bool *ret_fresh);
+/* LOOKUP of a visible zone by a thread (0: not visible to us), whose attributes were found to be those of `version`. Returns the node id: that
+ * version's, or that of a fresh node with one lookup counted (*ret_fresh): when the file is awaited, and when the zone has another version by now, for no
+ * node may ever be shown with the size of another version. 0: out of memory. */
+uint64_t zn_nodes_lookup(struct zn_nodes *nodes, struct zn_file *file, uint32_t zone, uint32_t version, int32_t thread, uint64_t now, bool *ret_fresh);
 
 enum zn_open_verdict {
 	ZN_OPEN_STALE,		/* answer ESTALE */

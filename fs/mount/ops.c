@@ -215,14 +215,19 @@ static void lookup_zone(fuse_req_t req, const struct zn_zone_id *zone, bool cano
 	if (stored && zn_mount_zone_stat(mount, &info, &loaded, &version) != ZN_OK)
 		stored = false;
 	pthread_mutex_lock(&mount->lock);
-	struct zn_file *file = zn_tree_find(&mount->tree, zone);
+	struct zn_file *file = zn_tree_hold(&mount->tree, zone, info.id, stored);
 
 	if (file && !file->saving)
 		zn_tree_stored(&mount->tree, file, stored, info.id);
-	if (file && !stored)
+	if (file && !stored) {
 		info.id = file->id;
-	if (zn_file_visible(file, stored)) {
-		entry.ino = zn_nodes_lookup(&mount->nodes, file, info.id, who.thread, zn_clock_mono(), &fresh);
+		version = zn_nodes_version(&mount->nodes, info.id);
+	}
+	code = ZN_ENOTFOUND;
+	if (!file) {
+		code = ZN_ENOMEM;
+	} else if (zn_file_visible(file, stored)) {
+		entry.ino = zn_nodes_lookup(&mount->nodes, file, info.id, version, who.thread, zn_clock_mono(), &fresh);
 		if (fresh && !(body = zn_body_new())) {
 			zn_nodes_get(&mount->nodes, entry.ino)->lookups = 0;
 			entry.ino = 0;
@@ -235,9 +240,8 @@ static void lookup_zone(fuse_req_t req, const struct zn_zone_id *zone, bool cano
 			body->mtime = loaded.stat.mtime;
 		}
 		code = entry.ino ? ZN_OK : ZN_ENOMEM;
-	} else {
-		code = ZN_ENOTFOUND;
 	}
+	zn_tree_drop(&mount->tree, file);
 	pthread_mutex_unlock(&mount->lock);
 	if (code != ZN_OK) {
 		fuse_reply_err(req, zn_errno(code, NULL, ZN_OP_OTHER));
@@ -246,8 +250,7 @@ static void lookup_zone(fuse_req_t req, const struct zn_zone_id *zone, bool cano
 	zn_zone_attr(mount, &info, loaded.stat.size, loaded.stat.mtime, &entry.attr);
 	if (fresh)
 		entry.attr.st_atim.tv_nsec = zn_node_token(entry.ino);
-	/* The attributes are those of the version that the state belonged to when it was read. */
-	else if (canonical && stored && zn_node_version(entry.ino) == version)
+	else if (canonical && stored)
 		entry.entry_timeout = entry.attr_timeout = ZN_LONG_TIMEOUT;
 	zn_reply_entry(req, &entry);
 }
@@ -548,7 +551,14 @@ static void set_zone_attr(fuse_req_t req, uint64_t id, const struct zn_zone_info
 		}
 		pthread_mutex_unlock(&mount->lock);
 		if (!with_save && info->id) {
-			zn_save_mtime(mount, req, id, info, mtime);
+			struct stat shown;
+			double timeout;
+
+			error = attr_of(mount, id, &shown, &timeout);
+			if (error)
+				fuse_reply_err(req, error);
+			else
+				zn_save_mtime(mount, req, info, mtime, &shown);
 			return;
 		}
 	}

@@ -150,7 +150,8 @@ void zn_root_attr(struct zn_mount *mount, struct stat *ret_attr);
 /* ops_zone.c: without mount->lock */
 enum zn_code zn_mount_zone(struct zn_mount *mount, const struct zn_zone_id *zone, struct zn_zone_info *ret_info);
 enum zn_code zn_mount_zone_by_id(struct zn_mount *mount, uint32_t id, struct zn_zone_info *ret_info);
-/* Size and time of the committed text, and which version that is. */
+/* Size and time of the committed text, and which version that is: ZN_VERSION_NONE when commits come so fast that nobody can say. */
+#define ZN_VERSION_NONE UINT32_MAX
 enum zn_code zn_mount_zone_stat(struct zn_mount *mount, const struct zn_zone_info *info, struct zn_loaded *ret_loaded, uint32_t *ret_version);
 void zn_zone_attr(struct zn_mount *mount, const struct zn_zone_info *info, uint64_t size, struct zn_stamp mtime, struct stat *ret_attr);
 /* The text of the zone as it is now. */
@@ -246,8 +247,8 @@ void zn_save_scratch(struct zn_mount *mount, uint32_t scratch, struct zn_content
 	const struct zn_who *who);
 /* A killed writer's text. */
 void zn_keep_interrupted(struct zn_mount *mount, struct zn_node *node, const struct zn_who *who, const char *reason);
-/* mtime given on a committed zone; replies with its attributes. */
-void zn_save_mtime(struct zn_mount *mount, fuse_req_t req, uint64_t node, const struct zn_zone_info *info, struct zn_stamp mtime);
+/* mtime given on a committed zone; replies with `attr`, those of the node, and this time. */
+void zn_save_mtime(struct zn_mount *mount, fuse_req_t req, const struct zn_zone_info *info, struct zn_stamp mtime, const struct stat *attr);
 /* What a process last read or wrote of the zone. Without mount->lock. */
 struct zn_basis zn_basis_for(struct zn_mount *mount, uint32_t zone, int32_t thread);
 void zn_watch_changed(void *mount, const struct zn_change *change);

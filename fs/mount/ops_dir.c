@@ -77,22 +77,23 @@ static bool hidden(struct zn_mount *mount, uint32_t zone)
 	return hide;
 }
 
-static bool add_zone(struct page *page, const struct zn_listed *listed, const char *name, bool all_told)
+static bool add_zone(struct page *page, const struct zn_listed *listed, const char *name, uint64_t told)
 {
 	struct zn_mount *mount = page->mount;
 	off_t offset = OFFSET(PART_ZONES, listed->zone.id);
 	struct fuse_entry_param entry = {.generation = 1};
 	struct zn_zone_info info;
 
-	if (!page->plus || !listed->stat.known || !all_told || zn_mount_zone_by_id(mount, listed->zone.id, &info) != ZN_OK)
+	if (!page->plus || !listed->stat.known || zn_mount_zone_by_id(mount, listed->zone.id, &info) != ZN_OK)
 		return add_name(page, name, zn_inode_zone(listed->zone.id), S_IFREG, offset);
 	pthread_mutex_lock(&mount->lock);
 	/* A zone on which a writer is on his way is looked up one by one. */
-	bool plain = !zn_tree_find_id(&mount->tree, info.id);
+	bool plain = !zn_tree_find_id(&mount->tree, info.id) && zn_nodes_covers(&mount->nodes, info.id, told);
 	uint32_t version = zn_nodes_version(&mount->nodes, info.id);
 
 	pthread_mutex_unlock(&mount->lock);
-	if (!plain)
+	/* Nothing was committed since the listing began, so size and version belong together. */
+	if (!plain || zn_env_last_txnid(mount->parts.env, ZN_RECORDS) > told)
 		return add_name(page, name, zn_inode_zone(info.id), S_IFREG, offset);
 	entry.ino = zn_version_node(info.id, version);
 	entry.attr_timeout = entry.entry_timeout = ZN_LONG_TIMEOUT;
@@ -120,7 +121,7 @@ static bool add_zones(struct page *page, struct zn_listing *listing, off_t offse
 	struct zn_err err;
 
 	seek_zone(mount, listing, offset);
-	bool all_told = zn_env_last_txnid(mount->parts.env, ZN_RECORDS) <= zn_watch_seen(mount->parts.watch, ZN_RECORDS);
+	uint64_t told = zn_watch_seen(mount->parts.watch, ZN_RECORDS);
 
 	*ret_code = zn_zone_list_begin(mount->parts.local, &list, &err);
 	while (*ret_code == ZN_OK) {
@@ -139,7 +140,7 @@ static bool add_zones(struct page *page, struct zn_listing *listing, off_t offse
 			pthread_mutex_lock(&mount->lock);
 			mount->unlisted++;
 			pthread_mutex_unlock(&mount->lock);
-		} else if (!hidden(mount, listed.zone.id) && !add_zone(page, &listed, name, all_told)) {
+		} else if (!hidden(mount, listed.zone.id) && !add_zone(page, &listed, name, told)) {
 			return false;
 		}
 		listing->after = at;

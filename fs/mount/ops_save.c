@@ -123,11 +123,7 @@ static bool take_success(struct zn_saving *saving)
 		if (!zn_edit_dirty(&body->edit))
 			body->mtime = result->loaded.stat.mtime;
 	}
-	if (result->changed || result->text_changed || result->created) {
-		/* The commit thread has told us already, as it tells everybody; when not, this does. */
-		zn_nodes_changed(&mount->nodes, zone, result->loaded.txnid[ZN_RECORDS]);
-		zn_nodes_observe(&mount->nodes, zone, result->loaded.txnid[ZN_RECORDS], zn_loaded_print(&result->loaded));
-	}
+	/* Its new version began when the commit thread told everybody. */
 	if (saving->who.thread)
 		zn_readers_note(&mount->readers, zone, saving->who.thread, zn_boot_time(), &basis);
 	if (saving->scratch) {
@@ -518,48 +514,18 @@ struct mtime_save {
 	struct zn_word word;
 	struct zn_mount *mount;
 	fuse_req_t req;
-	uint64_t node;
-	struct zn_zone_info info;
-	struct zn_stamp mtime;
+	struct stat attr;
 	int error;
 };
 
 static void finish_mtime(struct zn_word *word)
 {
-	struct mtime_save *m = (struct mtime_save *)(void *)((char *)word - offsetof(struct mtime_save, word));
-	struct zn_loaded loaded;
-	struct stat attr;
-	uint32_t version;
-	bool draft = false;
+	struct mtime_save *m = (struct mtime_save *)word;
 
-	if (!m->error && !ZN_NODE_IS_VERSION(m->node)) {
-		pthread_mutex_lock(&m->mount->lock);
-		const struct zn_node *node = zn_nodes_get(&m->mount->nodes, m->node);
-
-		draft = node && node->body;
-		struct zn_body copy = {0};
-		struct zn_node shown = {0};
-
-		if (draft) {
-			const struct zn_body *body = node->body;
-
-			copy = (struct zn_body){.info = body->info, .size = body->size, .mtime = m->mtime};
-			shown = *node;
-		}
-		pthread_mutex_unlock(&m->mount->lock);
-		shown.body = &copy;
-		if (draft)
-			zn_draft_attr(m->mount, &shown, &attr);
-	}
-	if (!m->error && !draft) {
-		m->error = zn_errno(zn_mount_zone_stat(m->mount, &m->info, &loaded, &version), NULL, ZN_OP_OTHER);
-		if (!m->error)
-			zn_zone_attr(m->mount, &m->info, loaded.stat.size, m->mtime, &attr);
-	}
 	if (m->error)
 		fuse_reply_err(m->req, m->error);
 	else
-		fuse_reply_attr(m->req, &attr, 0);
+		fuse_reply_attr(m->req, &m->attr, 0);
 	free(m);
 }
 
@@ -568,13 +534,12 @@ static void mtime_done(void *context, enum zn_code code, const struct zn_err *er
 	struct mtime_save *m = context;
 
 	m->error = zn_errno(code, err, ZN_OP_OTHER);
-	m->word.then = finish_mtime;
-	if (code != ZN_OK || zn_zone_to_filename(&m->info.zone.name, m->info.zone.variant, m->word.entry) != ZN_OK)
+	if (code != ZN_OK)
 		m->word.entry[0] = '\0';
 	zn_notify_word(m->mount->notify, &m->word);
 }
 
-void zn_save_mtime(struct zn_mount *mount, fuse_req_t req, uint64_t node, const struct zn_zone_info *info, struct zn_stamp mtime)
+void zn_save_mtime(struct zn_mount *mount, fuse_req_t req, const struct zn_zone_info *info, struct zn_stamp mtime, const struct stat *attr)
 {
 	struct mtime_save *m = calloc(1, sizeof *m);
 
@@ -582,7 +547,10 @@ void zn_save_mtime(struct zn_mount *mount, fuse_req_t req, uint64_t node, const 
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
-	*m = (struct mtime_save){.mount = mount, .req = req, .node = node, .info = *info, .mtime = mtime};
+	*m = (struct mtime_save){.mount = mount, .req = req, .attr = *attr, .word.then = finish_mtime};
+	m->attr.st_mtim = m->attr.st_ctim = zn_stamp_timespec(mtime);
+	if (zn_zone_to_filename(&info->zone.name, info->zone.variant, m->word.entry) != ZN_OK)
+		m->word.entry[0] = '\0';
 	zn_saver_set_mtime(mount->parts.saver, &info->zone, mtime, mtime_done, m);
 }
 

@@ -38,30 +38,34 @@ enum zn_code zn_zone_reserve(struct zn_mount *mount, const struct zn_zone_id *zo
 	return code == ZN_OK ? zn_zones_new_id(&main, &records, zone, &ret_info->id, NULL) : code;
 }
 
-/* What was read belongs to a version; when nobody told us of that state, the kernel's names are old. */
-static uint32_t observe(struct zn_mount *mount, uint32_t zone, const struct zn_loaded *loaded)
+/* Which version was read; when nobody told us of that state, the kernel's names are old. false: a commit came in between. */
+static bool observe(struct zn_mount *mount, uint32_t zone, const struct zn_loaded *loaded, uint32_t *ret_version)
 {
-	uint64_t seen = zn_watch_seen(mount->parts.watch, ZN_RECORDS);
+	uint64_t seen = zn_watch_seen(mount->parts.watch, ZN_RECORDS), txnid = loaded->txnid[ZN_RECORDS];
 
 	pthread_mutex_lock(&mount->lock);
 	zn_nodes_told(&mount->nodes, seen);
-	bool news = zn_nodes_observe(&mount->nodes, zone, loaded->txnid[ZN_RECORDS], zn_loaded_print(loaded));
-	uint32_t version = zn_nodes_version(&mount->nodes, zone);
+	bool news = zn_nodes_observe(&mount->nodes, zone, txnid, zn_loaded_print(loaded));
+	bool covered = zn_nodes_covers(&mount->nodes, zone, txnid);
 
+	*ret_version = covered ? zn_nodes_version(&mount->nodes, zone) : ZN_VERSION_NONE;
 	pthread_mutex_unlock(&mount->lock);
 	if (news)
 		zn_notify_changed(mount->notify, &zone, 1);
-	return version;
+	return covered;
 }
 
 enum zn_code zn_mount_zone_stat(struct zn_mount *mount, const struct zn_zone_info *info, struct zn_loaded *ret_loaded, uint32_t *ret_version)
 {
 	struct zn_err err;
-	enum zn_code code = zn_load_stat(mount->parts.loader, info, ret_loaded, &err);
+	enum zn_code code;
 
-	if (code == ZN_OK)
-		*ret_version = observe(mount, info->id, ret_loaded);
-	else if (code != ZN_ENOTFOUND)
+	for (int tries = 0; tries < 8; tries++) {
+		code = zn_load_stat(mount->parts.loader, info, ret_loaded, &err);
+		if (code != ZN_OK || observe(mount, info->id, ret_loaded, ret_version))
+			break;
+	}
+	if (code != ZN_OK && code != ZN_ENOTFOUND)
 		zn_warning("size of zone %u: %s", info->id, err.text);
 	return code;
 }
