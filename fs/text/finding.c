@@ -50,6 +50,47 @@ static struct zn_finding *room_for(struct zn_findings *findings, enum zn_severit
 	return NULL;
 }
 
+/* One character made visible; returns its bytes and adds to the columns it takes. */
+static size_t show_character(struct zn_view line, size_t at, struct zn_buf *out, size_t *columns)
+{
+	uint32_t character;
+	uint8_t byte = line.data[at];
+	size_t len = zn_utf8_read(zn_view_sub(line, at, SIZE_MAX), &character);
+
+	if (byte == '\t') {
+		size_t width = TAB - *columns % TAB;
+		zn_buf_add_fill(out, ' ', width);
+		*columns += width;
+		return 1;
+	}
+	if (len == 0 || character < 0x20 || (character >= 0x7f && character < 0xa0) || zn_is_direction_mark(character)) {
+		len = len ? len : 1;
+		for (size_t i = 0; i < len; i++)
+			zn_buf_addf(out, "\\%03u", line.data[at + i]);
+		*columns += 4 * len;
+		return len;
+	}
+	zn_buf_add(out, zn_view_sub(line, at, len));
+	*columns += 1;
+	return len;
+}
+
+/* Words of the text are part of sentences; what a terminal would obey is not. */
+static char *make_visible(const char *sentence)
+{
+	ZN_AUTO(zn_buf_release) struct zn_buf out = ZN_BUF_INIT(4 * SENTENCE_MAX);
+	struct zn_view text = zn_view_str(sentence);
+	size_t columns = 0, at = 0;
+
+	while (at < text.len && text.data[at] >= ' ' && text.data[at] < 0x7f)
+		at++;
+	if (at == text.len)
+		return strdup(sentence);
+	for (at = 0; at < text.len;)
+		at += show_character(text, at, &out, &columns);
+	return out.failed ? NULL : strdup(zn_buf_str(&out));
+}
+
 void zn_findings_add(struct zn_findings *findings, uint32_t line, uint32_t column, enum zn_severity severity, const char *format, ...)
 {
 	char sentence[SENTENCE_MAX];
@@ -65,7 +106,7 @@ void zn_findings_add(struct zn_findings *findings, uint32_t line, uint32_t colum
 	va_start(args, format);
 	vsnprintf(sentence, sizeof(sentence), format, args);
 	va_end(args);
-	*finding = (struct zn_finding){line, column, severity, strdup(sentence)};
+	*finding = (struct zn_finding){line, column, severity, make_visible(sentence)};
 	if (severity == ZN_SEVERITY_WARNING)
 		findings->kept_warnings++;
 }
@@ -117,31 +158,6 @@ static bool line_of(struct lines *lines, uint32_t number, struct zn_view *ret_li
 	if (ret_line->len && ret_line->data[ret_line->len - 1] == '\r')
 		ret_line->len--;
 	return true;
-}
-
-/* One character of the line, made visible; returns its bytes in the line and adds to the columns it takes. */
-static size_t show_character(struct zn_view line, size_t at, struct zn_buf *out, size_t *columns)
-{
-	uint32_t character;
-	uint8_t byte = line.data[at];
-	size_t len = zn_utf8_read(zn_view_sub(line, at, SIZE_MAX), &character);
-
-	if (byte == '\t') {
-		size_t width = TAB - *columns % TAB;
-		zn_buf_add_fill(out, ' ', width);
-		*columns += width;
-		return 1;
-	}
-	if (len == 0 || character < 0x20 || (character >= 0x7f && character < 0xa0) || zn_is_direction_mark(character)) {
-		len = len ? len : 1;
-		for (size_t i = 0; i < len; i++)
-			zn_buf_addf(out, "\\%03u", line.data[at + i]);
-		*columns += 4 * len;
-		return len;
-	}
-	zn_buf_add(out, zn_view_sub(line, at, len));
-	*columns += 1;
-	return len;
 }
 
 /* The line, and a caret below byte `column` (from 1; one past the end is where something is missing). */

@@ -58,6 +58,16 @@ START_TEST(long_line)
 }
 END_TEST
 
+/* A sentence may quote the text, which may want to talk to the terminal. */
+START_TEST(visible)
+{
+	ZN_AUTO(zn_findings_release) struct zn_findings findings = {0};
+
+	zn_findings_add(&findings, 1, 1, ZN_SEVERITY_ERROR, "unknown \"%s\"", "\x1b[2J\n\xc3\xbc\xff\xe2\x80\xae");
+	ck_assert_str_eq(findings.list[0].sentence, "unknown \"\\027[2J\\010\xc3\xbc\\255\\226\\128\\174\"");
+}
+END_TEST
+
 START_TEST(sorts)
 {
 	ZN_AUTO(zn_findings_release) struct zn_findings findings = {0};
@@ -108,6 +118,7 @@ int main(void)
 
 	tcase_add_loop_test(tests, shows, 0, (int)(sizeof(cases) / sizeof(cases[0])));
 	tcase_add_test(tests, long_line);
+	tcase_add_test(tests, visible);
 	tcase_add_test(tests, sorts);
 	tcase_add_test(tests, bounded);
 	suite_add_tcase(suite, tests);
