@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "fs/save/refused.h"
+#include "fs/text/parse.h"
 #include "store/records.h"
 #include "store/text.h"
 #include "tests/unit/fs/saver.h"
@@ -498,6 +499,62 @@ START_TEST(changed_behind_its_text)
 }
 END_TEST
 
+static bool forgive_all(void *context, struct zn_view entry, const char *sentence)
+{
+	(void)context;
+	(void)entry;
+	(void)sentence;
+	return true;
+}
+
+/* As PowerDNS's API or a merge may leave it: data beside a CNAME. */
+static enum zn_code add_fault(struct zn_job *job, struct zn_txn *records, struct zn_err *err)
+{
+	static const char text[] = TEXT(7, "www CNAME ns\nwww A 192.0.2.2\n");
+	ZN_AUTO(zn_findings_release) struct zn_findings findings = {0};
+	struct zn_zone_info info;
+	struct zn_zone_mode mode = {0};
+	struct zn_records_change change;
+	struct zn_name apex = zone_of(ZONE).name;
+	struct zn_parse_options options = {.apex = &apex, .known_fault = forgive_all};
+	struct zn_parsed parsed = {0};
+	(void)job;
+
+	enum zn_code code = zn_parse(ZN_VIEW(text), &options, &findings, &parsed, err);
+	if (code == ZN_OK)
+		code = find(&world, ZONE, &info);
+	if (code == ZN_OK)
+		code = zn_records_apply(records, info.id, parsed.zone, &mode, &change, err);
+	zn_parsed_release(&parsed);
+	return code;
+}
+
+START_TEST(an_old_fault_refuses_no_new_edit)
+{
+	ZN_AUTO(zn_buf_release) struct zn_buf printed = ZN_BUF_INIT(1 << 20);
+	struct zn_save_result result;
+
+	save_good(&world, ZONE, TEXT(7, ""));
+	write_rows(&world, ZN_RECORDS, add_fault);
+	zn_watch_tell(world.watch, &(struct zn_change){.origin = ZN_OWN_MERGE, .all = true, .txnid = {[ZN_RECORDS] = txnid_of(&world, ZN_RECORDS)}});
+	ck_ok(load(&world, ZONE, &printed));
+	zn_buf_add_str(&printed, "more A 192.0.2.9\n");
+	result = save_good(&world, ZONE, zn_buf_str(&printed));
+	ck_assert(result.changed);
+	ck_assert_uint_gt(result.warnings, 0);
+
+	/* One more of the same kind is new, and refused; so is the old one once its line is touched. */
+	zn_buf_clear(&printed);
+	ck_ok(load(&world, ZONE, &printed));
+	size_t len = printed.len;
+	zn_buf_add_str(&printed, "more CNAME ns\n");
+	ck_assert_int_eq(save_text(&world, ZONE, zn_buf_str(&printed)), ZN_ESYNTAX);
+	zn_buf_splice(&printed, len, printed.len - len, ZN_VIEW(""));
+	zn_buf_splice(&printed, (size_t)(strstr(zn_buf_str(&printed), "CNAME") - zn_buf_str(&printed)), 0, ZN_VIEW(" "));
+	ck_assert_int_eq(save_text(&world, ZONE, zn_buf_str(&printed)), ZN_ESYNTAX);
+}
+END_TEST
+
 START_TEST(warnings_stay_until_the_next_save)
 {
 	ZN_AUTO(zn_buf_release) struct zn_buf warnings = ZN_BUF_INIT(1 << 20);
@@ -833,6 +890,7 @@ int main(void)
 	tcase_add_test(tcase, signed_elsewhere_is_not_wanted);
 	tcase_add_test(tcase, without_kept_text);
 	tcase_add_test(tcase, changed_behind_its_text);
+	tcase_add_test(tcase, an_old_fault_refuses_no_new_edit);
 	tcase_add_test(tcase, warnings_stay_until_the_next_save);
 	tcase_add_test(tcase, a_time_given_is_kept_with_the_text);
 	tcase_add_test(tcase, a_time_set_on_a_zone);
