@@ -45,7 +45,7 @@ TOOLS = [
     ("rsync -a", 'mkdir -p "$T/r" && cp -p "$NEW" "$T/r/$N" && rsync -a "$T/r/" "$D/"', LOUD),
     ("rsync -c", 'mkdir -p "$T/r" && cp -p "$NEW" "$T/r/$N" && rsync -rc "$T/r/" "$D/"', LOUD),
     ("rsync --inplace", 'mkdir -p "$T/r" && cp -p "$NEW" "$T/r/$N" && rsync -a --inplace "$T/r/" "$D/"', LOUD),
-    ("rsync --delay-updates", 'mkdir -p "$T/r" && cp -p "$NEW" "$T/r/$N" && rsync -a --delay-updates "$T/r/" "$D/"', LOUD),
+    ("rsync --delay-updates", 'mkdir -p "$T/r" && cp -p "$NEW" "$T/r/$N" && { rsync -a --delay-updates "$T/r/" "$D/"; e=$?; rm -rf "$D/.~tmp~"; exit $e; }', LOUD),
     ("rsync --backup", 'mkdir -p "$T/r" && cp -p "$NEW" "$T/r/$N" && { rsync -a --backup "$T/r/" "$D/"; e=$?; rm -f "$Z~"; exit $e; }', LOUD),
     ("git checkout", 'git -C "$T/git" checkout -q -f "$BRANCH" -- "$N"', QUIET),
     ("dash >", 'text=$(cat "$NEW"; echo .); printf "%s" "${text%.}" >"$Z"', EITHER),
