@@ -402,7 +402,8 @@ START_TEST(edits_are_like_a_fresh_zone)
 		apply_in(fresh, zone, &mode);
 		ZN_AUTO_PTR(zn_zone_free) struct zn_zone *read = stored(NULL);
 		ck_assert(zn_digest_equal(zn_zone_digest(zone), zn_zone_digest(read)));
-		struct row_texts got = row_texts_read(env, ID, &apex, ROWS_LEFTOVERS), want = row_texts_read(fresh, ID, &apex, ROWS_LEFTOVERS);
+		int what = ROWS_LEFTOVERS | (mode.dnssec == ZN_DNSSEC_NSEC3 ? ROWS_ORDER_NAME : 0);
+		struct row_texts got = row_texts_read(env, ID, &apex, what), want = row_texts_read(fresh, ID, &apex, what);
 		row_texts_compare("after edits", &want, &got);
 		row_texts_release(&got);
 		row_texts_release(&want);
