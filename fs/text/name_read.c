@@ -11,6 +11,24 @@ static uint64_t find_dots(uint64_t word)
 	return ~(((word & low) + low) | word | low);
 }
 
+/* Eight bytes from `at` on; behind the end zeros. */
+static uint64_t load_word(struct zn_view text, size_t at)
+{
+	size_t left = text.len - at;
+	uint64_t word = 0;
+
+	if (left >= 8) {
+		memcpy(&word, text.data + at, 8);
+	} else if (text.len >= 8) {
+		memcpy(&word, text.data + text.len - 8, 8);
+		word >>= 8 * (8 - left);
+	} else {
+		for (size_t i = text.len; i > 0; i--)
+			word = word << 8 | text.data[i - 1];
+	}
+	return word;
+}
+
 /* The plain case, which is nearly all of them: no escapes, no "@". The text is copied as it is, behind a byte for the first
  * length, and every dot gives its place to a length. 0: look closer. */
 static size_t read_plain(struct zn_view text, const struct zn_name *origin, uint8_t *out)
@@ -21,9 +39,7 @@ static size_t read_plain(struct zn_view text, const struct zn_name *origin, uint
 		return 0;
 	memcpy(out + 1, text.data, text.len);
 	for (size_t at = 0; at < text.len; at += 8) {
-		uint64_t word = 0;
-		memcpy(&word, text.data + at, text.len - at < 8 ? text.len - at : 8);
-		for (uint64_t dots = find_dots(word); dots; dots &= dots - 1) {
+		for (uint64_t dots = find_dots(load_word(text, at)); dots; dots &= dots - 1) {
 			size_t dot = at + 1 + (size_t)__builtin_ctzll(dots) / 8;
 			bytes = dot - label - 1;
 			if (bytes == 0 || bytes > ZN_LABEL_MAX)
