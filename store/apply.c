@@ -241,16 +241,17 @@ static enum zn_code meet(struct apply *a)
 	return a->wants.kind == ZN_WANT_DATA ? meet_data(a) : meet_derived(a);
 }
 
-/* Type 50 that is not wanted. What PowerDNS 4.9 writes at names of a zone signed with NSEC, and leaves behind when that changes
+/* Type 50 that is not wanted. What PowerDNS 4.9 writes at owners in a zone signed with NSEC, and leaves behind when that changes
  * (TTL 1, the name itself), answers nothing. */
 static bool tolerated(struct apply *a, struct zn_view owner)
 {
 	struct zn_reader in = zn_reader_init(a->stored);
 	struct zn_view rdata = zn_read_view(&in, zn_read_u16le(&in));
+	size_t index = zn_wants_owner(&a->wants, owner);
 	struct zn_name name;
 
-	if (a->wants.mode->dnssec == ZN_DNSSEC_UNSIGNED || zn_read_u32le(&in) != 1 || in.failed ||
-			zn_wants_owner(&a->wants, owner) == SIZE_MAX)
+	if (a->wants.mode->dnssec == ZN_DNSSEC_UNSIGNED || zn_read_u32le(&in) != 1 || in.failed || index == SIZE_MAX ||
+			a->wants.owners.list[index].count == 0)
 		return false;
 	return zn_key_to_name(owner, NULL, &name) == ZN_OK && zn_view_equal(rdata, zn_name_view(&name));
 }
