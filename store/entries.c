@@ -78,9 +78,10 @@ enum zn_code zn_entries_each(struct zn_txn *txn, const struct zn_dbi_info *dbi, 
 
 		if (zn_header_read(cursor.value, &header, &entry.payload))
 			return zn_fail(err, ZN_ECORRUPT, "%s: a value without a valid header", dbi->name);
-		if (header.txnid <= since)
+		if (since && header.txnid <= since)
 			continue;
 		entry.stamp = header.stamp;
+		entry.txnid = header.txnid;
 		entry.deleted = zn_header_deleted(&header);
 		if (entry.deleted)
 			entry.payload = zn_view(NULL, 0);

@@ -9,6 +9,7 @@ struct zn_entry {
 	struct zn_stamp stamp;
 	bool deleted;
 	struct zn_view payload;	/* without header; empty when deleted */
+	uint64_t txnid;		/* that wrote it here; not for zn_entries_put() */
 };
 
 /* What an entry is, from its DBI's name and its key (and payload) alone. */

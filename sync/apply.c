@@ -161,8 +161,9 @@ static enum zn_code run_merge(struct zn_job *job, struct zn_txn *txn, struct zn_
 	if (code || (!m->written && !noted))
 		return code;
 	m->txnid = zn_txn_id(txn);
-	/* An echo, unless it has made something new, or is to be passed on, or won over a duplicate. */
-	if (m->news || m->losers.count || m->kind == BURY || (m->change && m->written))
+	/* An echo, unless it has made something new, or is to be passed on, or won over a duplicate; and where the
+	 * ledger is void, it stays so until all there is was published. */
+	if (m->news || m->losers.count || m->kind == BURY || (m->change && m->written) || state.fresh)
 		return ZN_OK;
 	zn_ledger_own(&state.ledger, m->txnid);
 	return zn_sync_state_write_ledger(txn, &state, err);

@@ -48,6 +48,15 @@ bool zn_ledger_pending(const struct zn_ledger *ledger, uint64_t last)
 	return last > ledger->quiet; /* own ranges that follow quiet are part of it: a number lacks */
 }
 
+bool zn_ledger_settled(const struct zn_ledger *ledger, uint64_t txnid)
+{
+	bool settled = txnid <= ledger->quiet;
+
+	for (size_t i = 0; i < ledger->count && !settled; i++)
+		settled = txnid >= ledger->ranges[i].first && txnid <= ledger->ranges[i].last;
+	return settled;
+}
+
 bool zn_ledger_void(const struct zn_ledger *ledger, uint64_t last)
 {
 	return ledger->quiet > last || (ledger->count && ledger->ranges[ledger->count - 1].last > last);

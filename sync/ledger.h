@@ -36,6 +36,8 @@ void zn_ledger_own(struct zn_ledger *ledger, uint64_t txnid);
 void zn_ledger_published(struct zn_ledger *ledger, uint64_t txnid);
 /* Whether a transaction up to `last`, the newest of the env, is not settled. */
 bool zn_ledger_pending(const struct zn_ledger *ledger, uint64_t last);
+/* Whether transaction `txnid` is settled. */
+bool zn_ledger_settled(const struct zn_ledger *ledger, uint64_t txnid);
 /* Whether the env's counter has gone back (mdb_copy -c and mdb_load reset it): the ledger is then void. */
 bool zn_ledger_void(const struct zn_ledger *ledger, uint64_t last);
 

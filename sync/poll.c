@@ -8,6 +8,7 @@
 #include "store/base/log.h"
 #include "store/base/wire.h"
 #include "sync/apply.h"
+#include "sync/publish.h"
 #include "sync/snapshot.h"
 #include "sync/stage.h"
 
@@ -475,7 +476,7 @@ static enum zn_code run_complete(struct zn_job *job, struct zn_txn *txn, struct 
 		return code;
 	state.complete = ((struct complete_job *)job)->now;
 	code = zn_sync_state_write(txn, &state, &written, err);
-	if (code || !written)
+	if (code || !written || state.fresh)
 		return code;
 	zn_ledger_own(&state.ledger, zn_txn_id(txn));
 	return zn_sync_state_write_ledger(txn, &state, err);
@@ -528,6 +529,8 @@ enum zn_code zn_poll_merge(struct zn_sync *sync, bool *ret_more, struct zn_err *
 	enum zn_code code = first ? see_absence(sync, err) : ZN_OK;
 
 	*ret_more = false;
+	if (!code && first)
+		code = zn_publish_begin(sync, err);
 	if (!code)
 		code = merge_instance(sync, zn_sync_own(sync), &count, err);
 	for (int i = 0; i < 2; i++) {

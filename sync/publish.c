@@ -81,25 +81,38 @@ static enum zn_code dump_entry(void *context, const struct zn_entry *entry)
 	return zn_snapshot_write_entry(&dump->writer, &out, dump->err);
 }
 
-/* Stops the walk at the first entry. */
-static enum zn_code found_entry(void *context, const struct zn_entry *entry)
+/* Looking for an entry that has to be in the bucket. */
+struct search {
+	const struct zn_ledger *settled;	/* NULL: whatever wrote it */
+	const char *dbi;
+	bool found;
+};
+
+/* Stops the walk at the first one. What is local to each database, and what came by a merge, is none. */
+static enum zn_code look_at_entry(void *context, const struct zn_entry *entry)
 {
-	(void)entry;
-	*(bool *)context = true;
-	return ZN_EEXIST;
+	struct search *search = context;
+	struct zn_entry_role role = {0};
+
+	zn_entry_role(search->dbi, entry->key, entry->payload, &role);
+	search->found = !role.local && !(search->settled && zn_ledger_settled(search->settled, entry->txnid));
+	return search->found ? ZN_EEXIST : ZN_OK;
 }
 
-/* Whether any replicated row was written since `quiet`: transactions of _sync_zonefs alone are none. */
-static enum zn_code any_change(struct zn_txn *txn, const struct zn_dbi_info *dbis, size_t count, uint64_t quiet,
-		bool *ret_any, struct zn_err *err)
+/* Whether any replicated row was written by a transaction that is not settled: many a transaction writes none. */
+static enum zn_code any_change(struct zn_txn *txn, const struct zn_dbi_info *dbis, size_t count,
+		const struct zn_ledger *settled, bool *ret_any, struct zn_err *err)
 {
-	*ret_any = false;
-	for (size_t i = 0; i < count && !*ret_any; i++) {
-		enum zn_code code = zn_entries_each(txn, &dbis[i], quiet, found_entry, ret_any, err);
+	struct search search = {.settled = settled};
 
-		if (code && !*ret_any)
+	for (size_t i = 0; i < count && !search.found; i++) {
+		search.dbi = dbis[i].name;
+		enum zn_code code = zn_entries_each(txn, &dbis[i], settled ? settled->quiet : 0, look_at_entry, &search, err);
+
+		if (code && !search.found)
 			return code;
 	}
+	*ret_any = search.found;
 	return ZN_OK;
 }
 
@@ -180,7 +193,7 @@ static enum zn_code dump_db(struct dump *dump, enum zn_publish_why why, bool *re
 	if (!code)
 		code = zn_txn_dbis(&txn, &dbis, &count, dump->err);
 	if (!code && why == ZN_PUBLISH_PENDING && !state.fresh)
-		code = any_change(&txn, dbis, count, state.ledger.quiet, &changed, dump->err);
+		code = any_change(&txn, dbis, count, &state.ledger, &changed, dump->err);
 	if (!code && dump->db->which == ZN_RECORDS)
 		code = see_main(dump, dump->err);
 	if (code)
@@ -334,4 +347,41 @@ enum zn_code zn_publish(struct zn_sync *sync, const enum zn_publish_why why[stat
 		if (dumps[i].fd >= 0)
 			close(dumps[i].fd);
 	return code;
+}
+
+/* Whether an env that has no ledger holds nothing of its own; and up to which transaction that is so. */
+static enum zn_code is_blank(struct zn_sync *sync, enum zn_which which, bool *ret_blank, uint64_t *ret_txnid,
+		struct zn_err *err)
+{
+	ZN_AUTO(zn_txn_end) struct zn_txn txn = {0};
+	ZN_AUTO(zn_sync_state_release) struct zn_sync_state state = {0};
+	ZN_AUTO_FREE struct zn_dbi_info *dbis = NULL;
+	size_t count = 0;
+	bool any = false;
+	enum zn_code code = zn_txn_begin(&txn, sync->env, which, ZN_TXN_READ, err);
+
+	if (!code)
+		code = zn_sync_state_read(&txn, &state, err);
+	if (!code)
+		code = zn_txn_dbis(&txn, &dbis, &count, err);
+	if (!code && state.fresh)
+		code = any_change(&txn, dbis, count, NULL, &any, err);
+	*ret_blank = !code && state.fresh && !any;
+	*ret_txnid = code ? 0 : zn_txn_id(&txn);
+	return code;
+}
+
+enum zn_code zn_publish_begin(struct zn_sync *sync, struct zn_err *err)
+{
+	for (int i = 0; i < 2; i++) {
+		struct dump dump = {.sync = sync, .db = &sync->db[i], .fd = -1, .err = err};
+		bool blank;
+		enum zn_code code = is_blank(sync, (enum zn_which)i, &blank, &dump.txnid, err);
+
+		if (!code && blank && dump.txnid)
+			code = note_dump(&dump, false);
+		if (code)
+			return code;
+	}
+	return ZN_OK;
 }

@@ -14,6 +14,10 @@ enum zn_publish_why {
 	ZN_PUBLISH_RENEW,	/* the bucket lacks a young one that covers what we hold */
 };
 
+/* At the start: an env that holds nothing of its own has nothing to publish, whatever was committed in it. Before
+ * the first merge, after which that is no longer to be seen. */
+ZN_MUST_USE enum zn_code zn_publish_begin(struct zn_sync *sync, struct zn_err *err);
+
 /* Why a base of `db` is due, by what the last listing and the env say. */
 ZN_MUST_USE enum zn_code zn_publish_due(struct zn_sync *sync, struct zn_sync_db *db, enum zn_publish_why *ret_why,
 		struct zn_err *err);

@@ -19,6 +19,7 @@
 #include "sync/publish.h"
 
 #define PUBLISH_EVERY_NS ZN_NS_PER_S		/* as Lightning Stream, or `poll` when that is shorter */
+#define TOGETHER_NS (30 * ZN_NS_PER_MS)		/* a new zone is two commits: they go together */
 #define RETRY_MIN_NS ZN_NS_PER_S
 #define RETRY_MAX_NS (30 * ZN_NS_PER_S)
 #define WARN_AFTER_NS (60 * ZN_NS_PER_S)	/* of failing; checklist 30 */
@@ -38,6 +39,7 @@ struct zn_syncer {
 	uint64_t retry_at, retry_after;	/* mono, ns: the pause after a failure */
 	uint64_t failing_since;		/* mono; 0: not failing */
 	uint64_t publish_at;		/* mono: not before */
+	uint64_t together_at;		/* mono: nor this, for what is pending now; 0: nothing is */
 
 	pthread_mutex_t lock;		/* guards what follows */
 	pthread_cond_t round_done;
@@ -161,10 +163,13 @@ static enum zn_code publish(struct zn_syncer *syncer, bool flush, uint64_t *ret_
 	if (code || (!why[0] && !why[1]) || *hold)
 		return code;
 	uint64_t begun = zn_clock_mono();
-	if (!flush && begun < syncer->publish_at) {
-		*ret_wait = syncer->publish_at;
+	if (!syncer->together_at)
+		syncer->together_at = begun + TOGETHER_NS;
+	*ret_wait = syncer->together_at > syncer->publish_at ? syncer->together_at : syncer->publish_at;
+	if (!flush && begun < *ret_wait)
 		return ZN_OK;
-	}
+	*ret_wait = 0;
+	syncer->together_at = 0;
 	code = zn_publish(sync, why, err);
 	/* A large database is not dumped without end: at most half of the time. */
 	uint64_t pause = sync->poll < PUBLISH_EVERY_NS ? sync->poll : PUBLISH_EVERY_NS;

@@ -19,6 +19,8 @@ START_TEST(stories)
 	ck_assert(zn_ledger_pending(&l, 4));
 	zn_ledger_own(&l, 5);
 	ck_assert(zn_ledger_pending(&l, 5));
+	ck_assert(zn_ledger_settled(&l, 2) && !zn_ledger_settled(&l, 3) && zn_ledger_settled(&l, 4));
+	ck_assert(zn_ledger_settled(&l, 5) && !zn_ledger_settled(&l, 6));
 	zn_ledger_published(&l, 3); /* the dump saw 3; 4 and 5 came while it was sent */
 	ck_assert(!zn_ledger_pending(&l, 5));
 	ck_assert(zn_ledger_pending(&l, 6));
