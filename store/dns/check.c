@@ -133,19 +133,15 @@ static bool is_wildcard(struct zn_view key)
 	return key.len >= 2 && key.data[key.len - 2] == '*' && (key.len == 2 || key.data[key.len - 3] == 0);
 }
 
-/* RFC 1123 2.1, and labels that begin with "_", which services have. `wire`: a name, or the part of one. */
+/* RFC 1123 2.1, and labels that begin with "_", which services have. */
 static bool host_label(const uint8_t *label, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		uint8_t byte = label[i], letter = byte | 0x20;
-		if ((letter >= 'a' && letter <= 'z') || (byte >= '0' && byte <= '9'))
-			continue;
-		if (byte == '_' && i == 0)
-			continue;
-		if (byte != '-' || i == 0 || i + 1 == len)
+	static const bool inside[256] = {['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true, ['-'] = true};
+
+	for (size_t i = label[0] == '_'; i < len; i++)
+		if (!inside[label[i]])
 			return false;
-	}
-	return true;
+	return label[0] != '-' && label[len - 1] != '-';
 }
 
 static bool host_name(struct zn_view wire)
