@@ -1,8 +1,8 @@
 #!/bin/sh
 # two-nodes.sh - two mounts that share a bucket, on one host, as two hosts would.
 #
-# Each has a database of its own; what they share is a directory (on two hosts: an NFS share, or
-# s3://bucket/prefix instead of file://). Needs no root, leaves nothing behind.
+# Each has a database of its own; what they share is a directory (on two hosts: one that both mount, by NFS
+# for instance). Needs no root, leaves nothing behind.
 set -eu
 
 tree=$(cd "$(dirname "$0")/.." && pwd)
