@@ -51,6 +51,14 @@ uint64_t zn_env_last_txnid(struct zn_env *env, enum zn_which which)
 	return info.me_last_txnid;
 }
 
+uint64_t zn_env_own_txnid(struct zn_env *env, enum zn_which which, bool *ret_committing)
+{
+	struct zn_file *file = &env->files[which];
+
+	*ret_committing = atomic_load(&file->committing);
+	return atomic_load(&file->own);
+}
+
 enum zn_code zn_env_usage(struct zn_env *env, enum zn_which which, struct zn_env_usage *ret_usage, struct zn_err *err)
 {
 	struct zn_file *file = &env->files[which];

@@ -33,6 +33,8 @@ const uint8_t *zn_env_uuid(const struct zn_env *env);		/* 16 bytes */
  * one of ours. */
 ZN_MUST_USE enum zn_code zn_env_give(const struct zn_env *env, const char *path, struct zn_err *err);
 uint64_t zn_env_last_txnid(struct zn_env *env, enum zn_which which);
+/* The last transaction committed by this process, from the moment others may see it; ret_committing: it still waits for the disk. 0: none. */
+uint64_t zn_env_own_txnid(struct zn_env *env, enum zn_which which, bool *ret_committing);
 
 struct zn_env_usage {
 	uint64_t map_size, used;	/* bytes */

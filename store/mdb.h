@@ -38,6 +38,9 @@ struct zn_file {
 	pthread_cond_t empty;		/* inside became 0 */
 	unsigned inside;		/* read transactions running */
 
+	_Atomic uint64_t own;		/* the last transaction that we began to commit; 0: it came to nothing */
+	_Atomic bool committing;	/* and it is not finished yet, though others may see it already */
+
 	pthread_mutex_t writer;		/* held by the thread that has, or waits for, the write transaction */
 
 	pthread_mutex_t opening;	/* tables are added and opened for reading under it */

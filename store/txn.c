@@ -183,12 +183,28 @@ static void ended(struct zn_txn *txn)
 		pthread_mutex_unlock(&file->writer);
 }
 
+/* The commit of a whole transaction. Others see it before it is on the disk and before we return: who watches has to know it for ours by then. */
+static int commit_writing(struct zn_file *file, MDB_txn *mdb)
+{
+	uint64_t txnid = mdb_txn_id(mdb);
+	MDB_envinfo info;
+
+	atomic_store(&file->own, txnid);
+	atomic_store(&file->committing, true);
+	int rc = mdb_txn_commit(mdb);
+	/* Without changes there was no commit, and the number goes to whoever is next. */
+	if (rc || mdb_env_info(file->writing, &info) != 0 || info.me_last_txnid < txnid)
+		atomic_store(&file->own, 0);
+	atomic_store(&file->committing, false);
+	return rc;
+}
+
 enum zn_code zn_txn_commit(struct zn_txn *txn, struct zn_err *err)
 {
 	struct zn_file *file = file_of(txn);
 
 	assert(txn->mdb);
-	int rc = mdb_txn_commit(txn->mdb);
+	int rc = txn->mode == ZN_TXN_WRITE && txn->depth == 1 ? commit_writing(file, txn->mdb) : mdb_txn_commit(txn->mdb);
 	if (txn->mode == ZN_TXN_WRITE) {
 		if (rc)
 			zn_dbi_aborted(file, txn->depth);

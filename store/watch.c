@@ -14,6 +14,8 @@
 #define LISTENERS_MAX 8
 #define OWN_MAX 64			/* own commits told ahead of a foreign one that is still searched for */
 #define SETTLE_MS 2			/* a commit writes several times; own ones are told meanwhile */
+#define TELL_MS 500			/* within which an own commit is told, once it is finished */
+#define LOOK_SOON_MS 20			/* while one is waited for */
 #define LOOK_EVERY_MS 1000		/* where inotify is silent: network file systems, an event lost */
 #define BUDGET_SHARE 20			/* one part in so many of the time may go into searching: 5 % */
 #define BUDGET_MAX (ZN_NS_PER_S)	/* what may be spent at once after a quiet time */
@@ -34,6 +36,9 @@ struct zn_watch {
 	size_t own_count[2];
 	uint64_t open[2];		/* an own commit that is being told, or of which more is to be told; 0: none */
 	/* the thread's alone */
+	struct {
+		uint64_t txnid, until;	/* an own commit that is not told yet, and how long it is left to those who will */
+	} untold[2];
 	uint64_t budget, budget_at;	/* ns of CPU that may be spent on searching, as of zn_clock_mono() */
 };
 
@@ -123,9 +128,25 @@ static uint64_t thread_cpu(void)
 	return zn_stamp_from_timespec(t).ns;
 }
 
-static void search(struct zn_watch *watch, enum zn_which which)
+/* The own commit at the end, when whoever made it is about to tell of it; 0: there is none. */
+static uint64_t untold(struct zn_watch *watch, enum zn_which which, uint64_t last, uint64_t now)
 {
-	uint64_t own[OWN_MAX];
+	bool committing;
+	uint64_t own = zn_env_own_txnid(watch->env, which, &committing);
+
+	if (own != last)
+		return 0;
+	if (watch->untold[which].txnid != own || committing) {
+		watch->untold[which].txnid = own;
+		watch->untold[which].until = now + TELL_MS * ZN_NS_PER_MS;
+	}
+	return now < watch->untold[which].until ? own : 0;
+}
+
+/* `untold`: an own commit that is left to those who will tell of it; 0: none. */
+static void search(struct zn_watch *watch, enum zn_which which, uint64_t untold)
+{
+	uint64_t own[OWN_MAX + 1];
 	struct zn_changes changes = {0};
 
 	pthread_mutex_lock(&watch->lock);
@@ -133,6 +154,8 @@ static void search(struct zn_watch *watch, enum zn_which which)
 	size_t own_count = watch->own_count[which];
 	memcpy(own, watch->own[which], own_count * sizeof *own);
 	pthread_mutex_unlock(&watch->lock);
+	if (untold)
+		own[own_count++] = untold;
 	if (zn_changes_since(watch->env, which, since, own, own_count, &changes, NULL) != ZN_OK)
 		return; /* the next look tries again */
 
@@ -144,6 +167,8 @@ static void search(struct zn_watch *watch, enum zn_which which)
 	uint64_t seen = changes.txnid;
 	if (seen >= since && watch->open[which] && watch->open[which] <= seen)
 		seen = watch->open[which] - 1;
+	if (seen >= since && untold && untold <= seen)
+		seen = untold - 1;
 	if (seen > watch->seen[which] || changes.txnid < since)
 		watch->seen[which] = seen;
 	advance(watch, which);
@@ -155,6 +180,7 @@ static void search(struct zn_watch *watch, enum zn_which which)
 static int look(struct zn_watch *watch)
 {
 	uint64_t now = zn_clock_mono();
+	int wait = LOOK_EVERY_MS;
 
 	watch->budget += (now - watch->budget_at) / BUDGET_SHARE;
 	if (watch->budget > BUDGET_MAX)
@@ -162,16 +188,22 @@ static int look(struct zn_watch *watch)
 	watch->budget_at = now;
 	for (int which = ZN_MAIN; which <= ZN_RECORDS; which++) {
 		uint64_t last = zn_env_last_txnid(watch->env, (enum zn_which)which);
-		if (last == zn_watch_seen(watch, (enum zn_which)which))
+		uint64_t seen = zn_watch_seen(watch, (enum zn_which)which);
+		if (last == seen)
+			continue;
+		uint64_t ours = untold(watch, (enum zn_which)which, last, now);
+		if (ours)
+			wait = LOOK_SOON_MS;
+		if (ours && ours == seen + 1)
 			continue;
 		if (!watch->budget)
 			return 100;
 		uint64_t begin = thread_cpu();
-		search(watch, (enum zn_which)which);
+		search(watch, (enum zn_which)which, ours);
 		uint64_t spent = thread_cpu() - begin;
 		watch->budget -= spent < watch->budget ? spent : watch->budget;
 	}
-	return LOOK_EVERY_MS;
+	return wait;
 }
 
 static void drain(int inotify)
