@@ -83,6 +83,8 @@ void zn_task_committed(struct task *task)
 	});
 	if (task->result.text_changed)
 		post_saved(task);
+	if (outcome->rows)
+		zn_task_resettle(task);
 }
 
 /* --- what must be written down before done() --- */

@@ -130,6 +130,8 @@ enum zn_code zn_task_run(struct zn_job *job, struct zn_txn *txn, struct zn_err *
 enum zn_code zn_task_weigh(struct task *task, struct zn_txn *main, struct zn_txn *records, struct zn_err *err);
 /* finish.c: the save is committed (commit thread): listeners, caches, events. */
 void zn_task_committed(struct task *task);
+/* resettle.c: derive its rows again where metadata moved meanwhile. */
+void zn_task_resettle(struct task *task);
 /* Whether something must be written down before done(): not on the commit thread then. */
 bool zn_task_has_chores(const struct task *task);
 void zn_task_chores(struct task *task);

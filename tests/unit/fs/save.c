@@ -838,6 +838,31 @@ START_TEST(a_killed_writers_text)
 }
 END_TEST
 
+/* The watch sees a commit before it is on the disk, and so before it can be told of. */
+START_TEST(own_saves_are_not_foreign)
+{
+	char text[300], zone[32];
+
+	for (int i = 0; i < 40; i++) {
+		snprintf(zone, sizeof zone, "z%d.example", i % 8);
+		snprintf(text, sizeof text, TEXT(1, "a%d A 192.0.2.2\n"), i);
+		save_good(&world, zone, text);
+	}
+	ck_assert_ptr_null(strstr(events_of(&world), "\"event\":\"foreign\""));
+}
+END_TEST
+
+START_TEST(others_are_told_of)
+{
+	save_good(&world, ZONE, TEXT(7, ""));
+	write_rows(&world, ZN_RECORDS, change_rows);
+	for (uint64_t deadline = zn_clock_mono() + 60 * ZN_NS_PER_S; zn_clock_mono() < deadline; sched_yield())
+		if (strstr(events_of(&world), "\"event\":\"foreign\",\"zone\":\"" ZONE "\""))
+			return;
+	ck_abort_msg("no event: %s", events_of(&world));
+}
+END_TEST
+
 /* --- the guard over zones --- */
 
 START_TEST(a_burst_of_deletions)
@@ -901,6 +926,8 @@ int main(void)
 	tcase_add_test(tcase, ending_keeps_what_could_not_be_saved);
 	tcase_add_test(tcase, judged_ahead);
 	tcase_add_test(tcase, a_killed_writers_text);
+	tcase_add_test(tcase, own_saves_are_not_foreign);
+	tcase_add_test(tcase, others_are_told_of);
 	tcase_add_test(tcase, a_burst_of_deletions);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);

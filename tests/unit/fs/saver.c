@@ -40,6 +40,7 @@ void world_open(struct world *world)
 	zn_watch_listen(world->watch, on_change, world);
 	ck_assert_int_eq(zn_loader_new(world->env, world->local, world->options.keep_text, &world->loader), ZN_OK);
 	ck_assert_int_eq(zn_events_new(1 << 20, &world->events), ZN_OK);
+	ck_assert_int_eq(zn_follower_new(world->events, world->env, world->watch, &world->follower), ZN_OK);
 	ck_ok(zn_saver_start(world->env, world->local, world->commit, world->watch, world->loader, world->events, &world->options, &world->saver,
 		&err));
 }
@@ -51,6 +52,7 @@ void world_close(struct world *world)
 	zn_saver_stop(world->saver, deadline);
 	zn_commit_stop(world->commit, deadline);
 	zn_watch_stop(world->watch);
+	zn_follower_free(world->follower);
 	zn_loader_free(world->loader);
 	zn_events_free(world->events);
 	zn_local_close(world->local);

@@ -1,6 +1,7 @@
 /* tests/unit/fs/saver.h - a saver over a temporary database, for suites of fs/save and fs/control. */
 #pragma once
 #include "fs/save/events.h"
+#include "fs/save/follow.h"
 #include "fs/save/save.h"
 #include "tests/unit/support.h"
 
@@ -12,6 +13,7 @@ struct world {
 	struct zn_watch *watch;
 	struct zn_loader *loader;
 	struct zn_events *events;
+	struct zn_follower *follower;
 	struct zn_saver *saver;
 	struct zn_saver_options options;
 	/* What listeners heard of own saves. */
