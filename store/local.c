@@ -363,3 +363,25 @@ enum zn_code zn_local_remove(struct zn_local *local, const char *room, struct zn
 {
 	return room_write(local, room, key, NULL, err);
 }
+
+uint64_t zn_local_count(struct zn_local *local, const char *room)
+{
+	ZN_AUTO(zn_buf_release) struct zn_buf prefix;
+	MDB_txn *txn;
+	MDB_cursor *cursor;
+	MDB_val key, value;
+	uint64_t count = 0;
+
+	if (room_key(room, zn_view(NULL, 0), &prefix, NULL) != ZN_OK || !local->mdb || mdb_txn_begin(local->mdb, NULL, MDB_RDONLY, &txn) != 0)
+		return 0;
+	if (mdb_cursor_open(txn, local->rooms, &cursor) == 0) {
+		key = val_of(zn_buf_view(&prefix));
+		for (int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+			!rc && zn_view_starts_with(zn_view(key.mv_data, key.mv_size), zn_buf_view(&prefix));
+			rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT))
+			count++;
+		mdb_cursor_close(cursor);
+	}
+	mdb_txn_abort(txn);
+	return count;
+}

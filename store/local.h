@@ -55,3 +55,5 @@ bool zn_local_complete(struct zn_local *local);
 ZN_MUST_USE enum zn_code zn_local_get(struct zn_local *local, const char *room, struct zn_view key, struct zn_buf *out, struct zn_err *err);
 ZN_MUST_USE enum zn_code zn_local_put(struct zn_local *local, const char *room, struct zn_view key, struct zn_view value, struct zn_err *err);
 ZN_MUST_USE enum zn_code zn_local_remove(struct zn_local *local, const char *room, struct zn_view key, struct zn_err *err);
+/* How many values a room has. */
+uint64_t zn_local_count(struct zn_local *local, const char *room);

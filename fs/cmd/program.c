@@ -111,6 +111,8 @@ static enum zn_code open_parts(struct zn_program *program, enum zn_program_role 
 enum zn_code zn_program_open(struct zn_program *program, struct zn_config *config, enum zn_program_role role, struct zn_err *err)
 {
 	*program = (struct zn_program){.config = config};
+	if (role == ZN_PROGRAM_COMMAND)
+		zn_log_set_level(ZN_ERROR); /* a command says itself what was wrong */
 	enum zn_code code = open_parts(program, role, err);
 	if (code != ZN_OK)
 		zn_program_close(program);

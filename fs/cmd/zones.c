@@ -153,6 +153,7 @@ int zn_cmd_put(int argc, char **argv)
 	struct command command = {0};
 	struct zn_err err = {0};
 	ZN_AUTO(zn_buf_release) struct zn_buf text = ZN_BUF_INIT(ZN_TEXT_MAX);
+	ZN_AUTO(zn_buf_release) struct zn_buf findings = ZN_BUF_INIT((size_t)16 << 20);
 	int exit_code = begin(&command, "zonefs put [-o OPTION,...] ZONE < FILE", 1, argc, argv);
 
 	if (exit_code)
@@ -164,14 +165,14 @@ int zn_cmd_put(int argc, char **argv)
 			.text = zn_buf_view(&text),
 			.actor = this_process("zonefs put"),
 			.way = ZN_SAVE_COMMAND,
+			.findings = &findings,
 		};
 		struct zn_save_result result = {0};
 
 		zn_saver_run(command.program.saver, &save, &result);
 		code = result.code;
 		err = result.err;
-		if (code == ZN_OK && result.warnings)
-			fprintf(stderr, "zonefs: %s: %zu warnings; zonefs check names them\n", command.zone_text, result.warnings);
+		fputs(zn_buf_str(&findings), stderr);
 	}
 	return end(&command, code, &err);
 }

@@ -13,7 +13,7 @@ static const char *const env_names[] = {"main", "records"}; /* by enum zn_which 
 struct facts {
 	struct zn_env_usage usage[2];
 	struct zn_commit_usage commit;
-	uint64_t zones;
+	uint64_t zones, warned;
 	struct zn_buf warnings;		/* sentences, each NUL-terminated */
 	size_t warning_count;
 };
@@ -66,6 +66,7 @@ static void gather(struct zn_control *control, struct facts *facts)
 	if (refused)
 		warn(facts, "%zu zone%s refused text%s: rejected/ says why", refused, refused == 1 ? " has a" : "s have a", "");
 	facts->zones = count_zones(control);
+	facts->warned = zn_saver_warned(control->options.saver);
 }
 
 static void list_refused_text(void *context, const char *file)
@@ -89,6 +90,8 @@ void zn_status_text(struct zn_control *control, struct zn_buf *out)
 		zn_buf_addf(out, "%-11s %" PRIu64 " of %" PRIu64 " MB used (%u %%), transaction %" PRIu64 "\n", env_names[which],
 			facts.usage[which].used >> 20, facts.usage[which].map_size >> 20, percent_of(&facts.usage[which]), facts.usage[which].last_txnid);
 	zn_buf_addf(out, "zones       %" PRIu64 "%s\n", facts.zones, zn_local_complete(control->options.local) ? "" : ", list in the making");
+	if (facts.warned)
+		zn_buf_addf(out, "findings    %" PRIu64 " zone%s saved with warnings: zones/ZONE/warnings names them\n", facts.warned, facts.warned == 1 ? " was" : "s were");
 	zn_buf_addf(out, "saves       %zu wait, %" PRIu64 " jobs in %" PRIu64 " transactions\n", facts.commit.waiting, facts.commit.jobs,
 		facts.commit.commits);
 	zn_refused_each_zone(zn_saver_refused(control->options.saver), list_refused_text, out);
@@ -141,7 +144,7 @@ void zn_status_json(struct zn_control *control, struct zn_buf *out)
 		zn_env_read_only(control->options.env) ? "true" : "false");
 	for (int which = 0; which < 2; which++)
 		add_env(out, env_names[which], &facts.usage[which]);
-	zn_buf_addf(out, "},\"zones\":%" PRIu64 ",\"list_complete\":%s,\"rejected\":[", facts.zones,
+	zn_buf_addf(out, "},\"zones\":%" PRIu64 ",\"zones_with_warnings\":%" PRIu64 ",\"list_complete\":%s,\"rejected\":[", facts.zones, facts.warned,
 		zn_local_complete(control->options.local) ? "true" : "false");
 	zn_refused_each_zone(zn_saver_refused(control->options.saver), list_refused_json, &names);
 	zn_buf_addf(out, "],\"allowed\":%s,\"commit\":{\"waiting\":%zu,\"jobs\":%" PRIu64 ",\"transactions\":%" PRIu64 ",\"lock_held_elsewhere\":%s}",

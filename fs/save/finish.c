@@ -127,6 +127,11 @@ enum zn_code zn_saver_warnings(struct zn_saver *saver, const struct zn_zone_id *
 	return zn_local_get(saver->local, ZN_ROOM_WARNINGS, zn_buf_view(&key), out, err);
 }
 
+uint64_t zn_saver_warned(struct zn_saver *saver)
+{
+	return zn_local_count(saver->local, ZN_ROOM_WARNINGS);
+}
+
 void zn_forget_warnings(struct zn_saver *saver, const struct zn_zone_id *zone)
 {
 	ZN_AUTO(zn_buf_release) struct zn_buf key = ZN_BUF_INIT(ZN_ZONEID_KEY_MAX);

@@ -75,6 +75,11 @@ static void answer(struct task *task)
 
 	if (task->allowance && task->result.code != ZN_OK)
 		zn_guard_allow(saver->guard);
+	if (task->save->findings) {
+		char file[ZN_FILENAME_MAX + 1];
+
+		zn_findings_render(&task->findings, zn_task_file(task, file), task->save->text, task->save->findings);
+	}
 	task->save->done(task->save, &task->result);
 	pthread_mutex_lock(&saver->lock);
 	unlink_task(saver, task);

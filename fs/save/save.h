@@ -61,6 +61,7 @@ struct zn_save {
 	enum zn_save_way way;
 	bool validate_only;		/* judge it (and keep a refused text), commit nothing; the work is kept for the save that follows */
 	bool ahead;			/* with validate_only, rule 25a: what is wrong is neither kept nor told, only answered */
+	struct zn_buf *findings;	/* NULL, or gets everything found, as `zonefs check` prints it, before done() */
 	void (*done)(struct zn_save *save, const struct zn_save_result *result);	/* once, on another thread or from submit; must not block */
 };
 void zn_saver_submit(struct zn_saver *saver, struct zn_save *save);
@@ -85,6 +86,7 @@ ZN_MUST_USE enum zn_code zn_saver_set(struct zn_saver *saver, const struct zn_zo
 void zn_saver_allow(struct zn_saver *saver);
 bool zn_saver_allowed(struct zn_saver *saver);
 /* Findings of the last good save, as `zonefs check` prints them. ZN_ENOTFOUND: none. */
+uint64_t zn_saver_warned(struct zn_saver *saver); /* how many zones have some */
 ZN_MUST_USE enum zn_code zn_saver_warnings(struct zn_saver *saver, const struct zn_zone_id *zone, struct zn_buf *out, struct zn_err *err);
 /* mtime given by utimens on a committed zone, without new text: a write of its own, so nobody waits for it here. done: once, on another thread or from this
  * call; must not block. */

@@ -160,6 +160,7 @@ START_TEST(about_a_zone)
 	ck_assert_ptr_nonnull(strstr(info, "text        as written\n"));
 	ck_assert_str_eq(content("zones/" ZONE "/kind"), "native\n");
 	ck_assert_ptr_nonnull(strstr(content("zones/EXAMPLE.com/warnings"), ZONE ".zone:5:"));
+	ck_assert_ptr_nonnull(strstr(content("status"), "findings    1 zone was saved with warnings"));
 	save_good(&world, ZONE, TEXT(7, ""));
 	ck_assert_str_eq(content("zones/" ZONE "/warnings"), "");
 }
