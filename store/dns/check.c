@@ -280,7 +280,7 @@ static void check_rrset(struct check *check, const struct owner *owner, size_t f
 	if (is_dnssec(record->type) && !check->options->presigned)
 		found(check, SIGNED_TYPE, first, NONE, "%s records are made by the server: they belong only in a zone that is signed already",
 			zn_rrtype_text(record->type, type));
-	if (record->type != ZN_TYPE_RRSIG) {
+	if (record->type != ZN_TYPE_RRSIG && record->type != ZN_TYPE_NSEC3PARAM) { /* signers give that one 0 */
 		if (record->ttl == 0)
 			found(check, TTL_ZERO, first, NONE, "the TTL is 0: nobody may keep the answer");
 		else if (record->ttl > TTL_LONG_MIN)

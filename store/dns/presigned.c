@@ -332,6 +332,14 @@ static void read_mode(struct comparison *c, struct zn_zone_mode *mode)
 		found(c, nsec, ZN_PART_TYPE, "an NSEC record in a zone with an NSEC3PARAM record: PowerDNS knows one chain only");
 }
 
+/* Signatures over NSEC cover the case of the next name, RFC 6840 5.1. */
+static bool same_but_case(struct zn_view a, struct zn_view b)
+{
+	struct zn_name left, right;
+
+	return zn_name_from_wire(a, &left) == ZN_OK && zn_name_from_wire(b, &right) == ZN_OK && zn_name_equal(&left, &right);
+}
+
 /* First record of an owner in the text, to point at. */
 static size_t index_of(const struct comparison *c, struct zn_view key)
 {
@@ -378,7 +386,13 @@ static void compare_link(struct comparison *c, const struct zn_zone *derived, co
 	size_t from = types_at(type, a), until = types_at(type, b);
 	if (!zn_view_equal(zn_view_sub(a, from, a.len), zn_view_sub(b, until, b.len)))
 		found(c, have, ZN_PART_RDATA, "the %s record of %s lists other types than the name has", mnemonic, text);
-	if (!zn_view_equal(zn_view_sub(a, 0, from), zn_view_sub(b, 0, until)))
+	if (zn_view_equal(zn_view_sub(a, 0, from), zn_view_sub(b, 0, until)))
+		return;
+	if (same_but_case(zn_view_sub(a, 0, from), zn_view_sub(b, 0, until)))
+		found(c, have, ZN_PART_RDATA,
+			"the NSEC record of %s leads to a name with capital letters: PowerDNS will answer with small ones, and its signature "
+			"will not fit; sign the zone with names in lower case", text);
+	else
 		found(c, have, ZN_PART_RDATA, "the %s record of %s leads elsewhere than the chain that PowerDNS will derive", mnemonic, text);
 }
 

@@ -138,7 +138,8 @@ def signed_texts(zone, options, work):
     # BIND's tools refuse what a zone may hold but should not: names below a cut.
     first = zones.full(zone).replace('occ.sub\tTXT\t"occluded"\n', "")
     for number, text in enumerate((first, zones.changed(first)), 1):
-        (work / "zone").write_text(text)
+        # PowerDNS keeps owners in lower case, and the signature over an NSEC record covers the case of the next name.
+        (work / "zone").write_text(text.replace("WeB", "web"))
         run_command([program("dnssec-signzone"), "-S", "-P", "-o", zone, *options, "-f", "signed", "zone"], cwd=work)
         yield number, (work / "signed").read_text()
 
@@ -171,8 +172,9 @@ def presigned_zones(line):
                         same_answers(ours, oracle, zone, dnssec=True, view=exactly)
                     with point(f"PowerDNS {line}: {zone}, text {number}: transfer"):
                         equal(ours.axfr(zone, drop=()), oracle.axfr(zone, drop=()))
-                with point(f"PowerDNS {line}: {zone}, text {number}: check-zone"):
-                    clean(ours, zone)
+                    with point(f"PowerDNS {line}: {zone}, text {number}: check-zone says what it says of the transferred zone"):
+                        # It dislikes signatures at delegations, which both have.
+                        equal(*(sorted(server.pdnsutil("check-zone", zone, check=False).stdout.splitlines()) for server in (ours, oracle)))
 
 
 def same_size(mount, zone):
