@@ -53,7 +53,7 @@ class Mount(Process):
         self.source = source
         self.environment = environment or {}
         self.wrapper = list(wrapper)
-        self.options = {"instance": name, **options}
+        self.options = {"instance": name.replace(".", "-"), **options}
 
     def arguments(self):
         words = [f"db={self.db}"]
