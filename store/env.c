@@ -1,6 +1,8 @@
 #include "store/mdb.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 const char *zn_env_path(const struct zn_env *env)
@@ -77,6 +79,30 @@ enum zn_code zn_env_usage(struct zn_env *env, enum zn_which which, struct zn_env
 		.readers_max = info.me_maxreaders,
 	};
 	return ZN_OK;
+}
+
+/* LMDB keeps a lock on its lock file for as long as a process has the env open. Asking by fcntl would need a descriptor of our
+ * own, and closing that would drop our lock. A line of /proc/locks: "7: POSIX  ADVISORY  READ 4242 fe:00:1311 0 0". */
+bool zn_env_open_elsewhere(struct zn_env *env)
+{
+	ZN_AUTO(zn_buf_release) struct zn_buf path = ZN_BUF_INIT(PATH_MAX);
+	struct stat st;
+	char line[256];
+	bool elsewhere = false;
+
+	zn_buf_addf(&path, "%s-lock", zn_env_path(env));
+	FILE *locks = fopen("/proc/locks", "re");
+	while (locks && stat(zn_buf_str(&path), &st) == 0 && fgets(line, sizeof line, locks)) {
+		long pid;
+		unsigned long long inode;
+
+		if (sscanf(line, "%*s POSIX %*s %*s %ld %*[0-9a-f]:%*[0-9a-f]:%llu", &pid, &inode) == 2 && inode == st.st_ino &&
+				pid != (long)getpid())
+			elsewhere = true;
+	}
+	if (locks)
+		fclose(locks);
+	return elsewhere;
 }
 
 bool zn_env_grow(struct zn_env *env, enum zn_which which)

@@ -32,6 +32,8 @@ const uint8_t *zn_env_uuid(const struct zn_env *env);		/* 16 bytes */
 /* A file or directory made beside the database shall belong to whoever owns the database, so that a run by root locks nobody out. `path` is
  * one of ours. */
 ZN_MUST_USE enum zn_code zn_env_give(const struct zn_env *env, const char *path, struct zn_err *err);
+/* Whether another process has main open: a server, or Lightning Stream; a command for its moment. */
+bool zn_env_open_elsewhere(struct zn_env *env);
 uint64_t zn_env_last_txnid(struct zn_env *env, enum zn_which which);
 /* The last transaction committed by this process, from the moment others may see it; ret_committing: it still waits for the disk. 0: none. */
 uint64_t zn_env_own_txnid(struct zn_env *env, enum zn_which which, bool *ret_committing);

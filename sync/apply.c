@@ -133,7 +133,7 @@ static enum zn_code note_object(const struct zn_apply_note *note, struct zn_sync
 
 	if (note->stamp.ns > zn_vector_get(&state->vector, note->instance))
 		code = zn_vector_set(&state->vector, note->instance, note->stamp.ns, err);
-	if (!code && note->schema)
+	if (!code && note->schema_told && note->schema != zn_vector_get(&state->schemas, note->instance))
 		code = zn_vector_set(&state->schemas, note->instance, note->schema, err);
 	if (!code && note->aside_due != zn_vector_get(&state->aside, note->instance))
 		code = zn_vector_set(&state->aside, note->instance, note->aside_due, err);

@@ -11,7 +11,8 @@
 struct zn_apply_note {
 	struct zn_view instance;	/* whose object */
 	struct zn_stamp stamp;		/* its stamp, for the vector */
-	uint32_t schema;		/* of its author's database; 0: not told */
+	bool schema_told;		/* it is of main, so it says the next */
+	uint32_t schema;		/* of its author's database; 0: not told, or zonefs, which sees to itself */
 	uint64_t aside_due;		/* when its earliest entry from the future may be merged, ns; 0: none */
 };
 

@@ -12,6 +12,7 @@
 #include "sync/snapshot.h"
 #include "sync/stage.h"
 
+#define ZN_SCHEMA_MAX 6	/* that this program writes */
 #define WAIT_KNOWN_NS (UINT64_C(60) * ZN_NS_PER_S)	/* for an object that its author has announced */
 #define WAIT_OTHERS_NS (UINT64_C(2) * ZN_NS_PER_S)	/* for one of Lightning Stream that may come */
 #define COMPLETE_EVERY_NS (UINT64_C(3600) * ZN_NS_PER_S)	/* it serves a limit of months */
@@ -28,6 +29,7 @@ struct incoming {
 	bool scanned;
 	struct zn_snapshot_info info;
 	uint32_t schema;		/* what its pdns/schemaversion says; 0: nothing */
+	struct zn_stamp schema_stamp;
 	bool staged;
 	struct zn_stage stage;
 	bool change;			/* of our name, by another process: ours to pass on */
@@ -138,8 +140,10 @@ static enum zn_code see_schema(void *arg, const struct zn_snapshot_dbi *dbi, con
 	struct incoming *in = arg;
 
 	(void)err;
-	if (strcmp(dbi->name, "pdns") == 0 && zn_view_is(entry->key, "schemaversion") && entry->value.len == 4)
+	if (strcmp(dbi->name, "pdns") == 0 && zn_view_is(entry->key, "schemaversion") && entry->value.len == 4) {
 		in->schema = zn_get_u32(entry->value.data);
+		in->schema_stamp = entry->stamp;
+	}
 	return ZN_OK;
 }
 
@@ -235,13 +239,61 @@ static void see_own(struct incoming *in)
 		see_duplicate(sync, in);
 }
 
-/* What a 5.x server writes, a 4.9 one cannot read; and the version itself would spread. */
-static bool schema_fits(struct zn_sync *sync, const struct zn_peer *main)
+/* ---- schema versions ---- */
+
+/* A 4.x server can neither open a database of schema 6 nor read the objects that a 5.x one writes. So schema 6 comes
+ * in only where nobody serves from this database with schema 5, and the database then becomes one of 6, as it would
+ * under Lightning Stream; and nothing goes out into a bucket in which a Lightning Stream still has 5. zonefs
+ * instances see to themselves. */
+static bool schema_refused(struct zn_sync *sync, const struct zn_peer *main)
 {
-	return !main || main->schema <= zn_env_schema(sync->env);
+	return main && main->schema > zn_env_schema(sync->env) &&
+	       (main->schema > ZN_SCHEMA_MAX || zn_env_open_elsewhere(sync->env));
 }
 
-/* Whether some instance in the bucket has a database of another schema version than ours. */
+struct schema_job {
+	struct zn_job job;
+	uint32_t version;
+	struct zn_stamp stamp;
+};
+
+static enum zn_code run_schema(struct zn_job *job, struct zn_txn *txn, struct zn_err *err)
+{
+	struct schema_job *schema = (struct schema_job *)job;
+	struct zn_header header;
+	struct zn_view payload;
+	uint8_t version[4];
+	enum zn_code code = zn_txn_get_live(txn, ZN_DBI_PDNS, ZN_VIEW("schemaversion"), &header, &payload, err);
+
+	if (code || payload.len != 4 || zn_get_u32(payload.data) >= schema->version)
+		return code;
+	if (schema->stamp.ns <= header.stamp.ns)
+		schema->stamp.ns = header.stamp.ns + 1;
+	zn_put_u32(version, schema->version);
+	return zn_txn_put_raw(txn, ZN_DBI_PDNS, ZN_VIEW("schemaversion"), schema->stamp, 0, zn_view(version, 4), err);
+}
+
+/* Before the first row of a database of a newer schema is merged. */
+static enum zn_code raise_schema(struct zn_sync *sync, struct incoming *main, struct zn_err *err)
+{
+	struct schema_job job = {
+			.job = {.class = ZN_JOB_MERGE, .order = ZN_JOB_MAIN, .run = run_schema},
+			.version = main->schema,
+			.stamp = main->schema_stamp,
+	};
+
+	if (main->schema <= zn_env_schema(sync->env))
+		return ZN_OK;
+	enum zn_code code = zn_sync_run(sync, &job.job, err);
+	if (code)
+		return code;
+	zn_warning("the database is now of schema version %u, as that of instance %s: PowerDNS 5 or newer serves it",
+			main->schema, main->peer->instance);
+	zn_sync_tell(sync, "schema-raised", main->name, "schema version %u: PowerDNS 5 or newer", main->schema);
+	return ZN_OK;
+}
+
+/* Whether some instance in the bucket keeps us from publishing. */
 static void see_schemas(struct zn_sync *sync)
 {
 	const struct zn_peers *peers = &sync->db[ZN_MAIN].peers;
@@ -250,9 +302,10 @@ static void see_schemas(struct zn_sync *sync)
 	sync->schema_conflict = false;
 	for (size_t i = 0; i < peers->count; i++) {
 		const struct zn_peer *peer = &peers->list[i];
+		bool refused = peer->passed.ns && peer->passed.ns == peer->listed.ns;
 
-		if (!peer->listed.ns || !peer->schema || peer->schema == ours ||
-				zn_view_is(zn_sync_own(sync), peer->instance))
+		if (!peer->listed.ns || !peer->schema || zn_view_is(zn_sync_own(sync), peer->instance) ||
+				!(refused || (peer->schema < ours && !peer->zonefs)))
 			continue;
 		sync->schema_conflict = true;
 		snprintf(sync->schema_text, sizeof sync->schema_text,
@@ -291,12 +344,13 @@ static enum zn_code stage_object(struct incoming *in, struct zn_err *err)
 	return code ? code : zn_stage_seal(&in->stage, err);
 }
 
-static struct zn_apply_note note_of(struct incoming *in, uint32_t schema)
+static struct zn_apply_note note_of(struct incoming *in)
 {
 	struct zn_apply_note note = {
 			.instance = zn_view_str(in->peer->instance),
 			.stamp = in->stamp,
-			.schema = schema,
+			.schema_told = in->db->which == ZN_MAIN,
+			.schema = in->info.meta.boot ? 0 : in->schema,
 	};
 
 	if (in->stage.aside)
@@ -367,13 +421,13 @@ static enum zn_code apply_objects(struct zn_sync *sync, struct incoming in[stati
 		code = zn_apply(sync, &records->stage, 0, records->stage.later, NULL, records->change,
 				&records->written, err);
 	if (!code && main->name) {
-		struct zn_apply_note note = note_of(main, main->schema);
+		struct zn_apply_note note = note_of(main);
 		code = zn_apply(sync, &main->stage, 0, main->stage.count, &note, main->change, &main->written, err);
 		if (!code)
 			merged(main);
 	}
 	if (!code && records->name && !wait) {
-		struct zn_apply_note note = note_of(records, 0);
+		struct zn_apply_note note = note_of(records);
 		code = zn_apply(sync, &records->stage, records->stage.later, records->stage.count, &note,
 				records->change, &records->written, err);
 		if (!code)
@@ -390,12 +444,14 @@ static enum zn_code merge_chosen(struct zn_sync *sync, struct incoming in[static
 	struct zn_peer *main = in[ZN_MAIN].peer;
 	enum zn_code code = ZN_OK;
 
-	if (!schema_fits(sync, main)) {
+	if (schema_refused(sync, main)) {
 		main->passed = main->listed;
-		set_problem(main, "its database has schema version %u: not merged into this one of %u", main->schema,
-				zn_env_schema(sync->env));
+		set_problem(main, "its database has schema version %u: not merged into this one of %u, which is being served",
+				main->schema, zn_env_schema(sync->env));
 		return ZN_OK;
 	}
+	if (in[ZN_MAIN].name)
+		code = raise_schema(sync, &in[ZN_MAIN], err);
 	for (int i = 0; i < 2 && !code; i++)
 		if (in[i].name)
 			code = stage_object(&in[i], err);
@@ -441,7 +497,7 @@ static enum zn_code merge_instance(struct zn_sync *sync, struct zn_view instance
 		in[i] = (struct incoming){.sync = sync, .db = &sync->db[i], .fd = -1,
 				.peer = zn_peers_find(&sync->db[i].peers, instance)};
 	struct zn_peer *main = in[ZN_MAIN].peer;
-	if (!schema_fits(sync, main) && main->passed.ns == main->listed.ns)
+	if (main && main->passed.ns && main->passed.ns == main->listed.ns && schema_refused(sync, main))
 		return ZN_OK;
 
 	struct zn_stamp main_merged = {0};

@@ -2,7 +2,7 @@
  *
  *   key sync/ledger    sync/ledger.h
  *   key sync/vector    instance -> stamp of the newest object merged; our own: of the newest published
- *   key sync/schemas   instance -> schema version of its database (main only)
+ *   key sync/schemas   Lightning Stream instance -> schema version of its database (main only)
  *   key sync/aside     instance -> when the earliest of its entries from the future may be merged; 0: none
  *   key sync/complete  u64 stamp: everything in the bucket was merged
  *

@@ -2,6 +2,7 @@
  * ledger have suites of their own. */
 #include "tests/unit/suite.h"
 
+#include <lmdb.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 
 static struct world world;
 static struct node a, b;
+static const char *program;
 
 static atomic_uint seen_wrong;
 
@@ -527,31 +529,85 @@ static void put_schema(const char *instance, uint64_t stamp, uint8_t version)
 	object_put(&o, "main", instance, stamp);
 }
 
+/* A Lightning Stream beside PowerDNS 5: our database, which nobody serves, becomes one of schema 6. Beside one
+ * that still has 5, nothing of ours goes out. */
 START_TEST(other_schema)
 {
 	uint64_t now = zn_clock_now().ns;
 
 	setup();
-	put_schema("ls", now, 6);
+	put_schema("new", now, 6);
 	node_start(&a);
 	ck_assert_uint_eq(zn_env_schema(a.env), 5);
-	node_put(&a, ZN_RECORDS, 1, "www", "one");
-	node_round(&a);
-	struct zn_syncer_status status = node_status(&a);
-	ck_assert_ptr_nonnull(strstr(status.hold, "schema version 6"));
-	zn_syncer_status_release(&status);
-	ck_assert_uint_eq(world_count(&world, "shard__ns1__"), 0);
-	ck_assert_ptr_null(node_get(&a, ZN_MAIN, 1, "list"));
-	/* They went back, or were told to: everything goes on. */
-	put_schema("ls", now + 1, 5);
 	wait_row(&a, ZN_MAIN, 1, "list", "theirs");
 	node_round(&a);
+	ck_assert_uint_eq(zn_env_schema(a.env), 6);
+	node_put(&a, ZN_RECORDS, 1, "www", "one");
 	node_round(&a);
-	ck_assert_uint_ge(world_count(&world, "shard__ns1__"), 1);
+	node_round(&a);
+	unsigned objects = world_count(&world, "shard__ns1__");
+	ck_assert_uint_ge(objects, 1);
+	put_schema("old", now + 1, 5);
+	node_round(&a);
+	node_put(&a, ZN_RECORDS, 1, "www", "two");
+	node_round(&a);
+	node_round(&a);
+	struct zn_syncer_status status = node_status(&a);
+	ck_assert_ptr_nonnull(strstr(status.hold, "schema version 5"));
+	zn_syncer_status_release(&status);
+	ck_assert_uint_eq(world_count(&world, "shard__ns1__"), objects);
+	/* It was upgraded, too: everything goes on. */
+	put_schema("old", now + 2, 6);
+	node_start(&b);
+	wait_row(&b, ZN_RECORDS, 1, "www", "two");
+	remove_both();
+}
+END_TEST
+
+/* With another process on our database, which may be a PowerDNS 4, schema 6 stays out. */
+START_TEST(served_schema)
+{
+	uint64_t now = zn_clock_now().ns;
+	struct zn_syncer_status status;
+	char command[400];
+
+	setup();
+	node_open(&a);
+	snprintf(command, sizeof command, "exec %s --hold %s", program, a.scratch.path);
+	FILE *server = popen(command, "w");
+	ck_assert_ptr_nonnull(server);
+	for (uint64_t deadline = zn_clock_mono() + WAIT_NS; !zn_env_open_elsewhere(a.env); usleep(1000))
+		ck_assert_uint_lt(zn_clock_mono(), deadline);
+	put_schema("new", now, 6);
+	node_sync(&a);
+	node_round(&a);
+	node_round(&a);
+	ck_assert_ptr_null(node_get(&a, ZN_MAIN, 1, "list"));
+	ck_assert_uint_eq(zn_env_schema(a.env), 5);
+	status = node_status(&a);
+	ck_assert_ptr_nonnull(strstr(status.hold, "schema version 6"));
+	ck_assert_str_ne(status.peers[0].problem, "");
+	zn_syncer_status_release(&status);
+	pclose(server); /* its end of file ends it */
+	wait_row(&a, ZN_MAIN, 1, "list", "theirs");
 	node_open(&b);
 	remove_both();
 }
 END_TEST
+
+/* Have a database open until the end of input, as a server does. */
+static int hold(const char *path)
+{
+	MDB_env *env;
+	char byte;
+
+	if (mdb_env_create(&env) || mdb_env_open(env, path, MDB_NOSUBDIR, 0600))
+		return 1;
+	while (read(0, &byte, 1) > 0)
+		;
+	mdb_env_close(env);
+	return 0;
+}
 
 /* ---- in order and whole ---- */
 
@@ -861,8 +917,12 @@ START_TEST(save_between_merges)
 }
 END_TEST
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc == 3 && strcmp(argv[1], "--hold") == 0)
+		return hold(argv[2]);
+	program = argv[0];
+
 	Suite *suite = suite_create("sync/syncer");
 	TCase *tests = tcase_create("all");
 
@@ -883,6 +943,7 @@ int main(void)
 	tcase_add_test(tests, own_clock_wrong);
 	tcase_add_test(tests, own_stamp_ahead);
 	tcase_add_test(tests, other_schema);
+	tcase_add_test(tests, served_schema);
 	tcase_add_test(tests, list_and_records);
 	tcase_add_test(tests, zone_is_whole);
 	tcase_add_test(tests, name_used_twice);
