@@ -20,9 +20,7 @@
 
 struct zn_refused {
 	int dir;	/* -1: nothing is kept */
-	pthread_mutex_t lock; /* guards the files and the list */
-	char **zones;	/* file names of zones that have a refused text */
-	size_t count, capacity;
+	pthread_mutex_t lock; /* one change of the files at a time */
 };
 
 /* The file of a zone. A name that would be too long for a directory entry with its suffixes is a hash. */
@@ -47,43 +45,10 @@ static struct zn_view zone_part(const char *file)
 	return name;
 }
 
-/* The list: few zones have refused texts. With the lock held. */
-static size_t position(const struct zn_refused *refused, struct zn_view file)
+/* Commands refuse texts too, beside a running daemon: the directory is what counts, not what we remember. */
+static bool is_there(const struct zn_refused *refused, const char *file)
 {
-	for (size_t i = 0; i < refused->count; i++)
-		if (zn_view_is(file, refused->zones[i]))
-			return i;
-	return SIZE_MAX;
-}
-
-static bool remember(struct zn_refused *refused, struct zn_view file)
-{
-	if (position(refused, file) != SIZE_MAX)
-		return true;
-	if (refused->count == refused->capacity) {
-		size_t capacity = refused->capacity ? 2 * refused->capacity : 16;
-		char **zones = realloc(refused->zones, capacity * sizeof *zones);
-
-		if (!zones)
-			return false;
-		refused->zones = zones;
-		refused->capacity = capacity;
-	}
-	char *copy = strndup((const char *)file.data, file.len);
-	if (!copy)
-		return false;
-	refused->zones[refused->count++] = copy;
-	return true;
-}
-
-static void forget(struct zn_refused *refused, struct zn_view file)
-{
-	size_t at = position(refused, file);
-
-	if (at == SIZE_MAX)
-		return;
-	free(refused->zones[at]);
-	refused->zones[at] = refused->zones[--refused->count];
+	return refused->dir >= 0 && faccessat(refused->dir, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 enum zn_code zn_refused_list(struct zn_refused *refused, enum zn_code (*each)(void *context, const char *file), void *context)
@@ -102,13 +67,6 @@ enum zn_code zn_refused_list(struct zn_refused *refused, enum zn_code (*each)(vo
 			code = each(context, entry->d_name);
 	closedir(dir);
 	return code;
-}
-
-static enum zn_code remember_found(void *context, const char *file)
-{
-	struct zn_refused *refused = context;
-
-	return remember(refused, zone_part(file)) ? ZN_OK : ZN_ENOMEM;
 }
 
 enum zn_code zn_refused_open(const char *spool, bool writable, struct zn_refused **ret_refused, struct zn_err *err)
@@ -139,10 +97,6 @@ enum zn_code zn_refused_open(const char *spool, bool writable, struct zn_refused
 		zn_refused_close(refused);
 		return code;
 	}
-	if (zn_refused_list(refused, remember_found, refused) != ZN_OK) {
-		zn_refused_close(refused);
-		return zn_fail(err, ZN_ENOMEM, "out of memory");
-	}
 	*ret_refused = refused;
 	return ZN_OK;
 }
@@ -151,9 +105,6 @@ void zn_refused_close(struct zn_refused *refused)
 {
 	if (!refused)
 		return;
-	for (size_t i = 0; i < refused->count; i++)
-		free(refused->zones[i]);
-	free(refused->zones);
 	if (refused->dir >= 0)
 		close(refused->dir);
 	pthread_mutex_destroy(&refused->lock);
@@ -222,12 +173,10 @@ enum zn_code zn_refused_keep(struct zn_refused *refused, const struct zn_zone_id
 	file_of(zone, file);
 	name_version(file, 0, &names);
 	pthread_mutex_lock(&refused->lock);
-	if (position(refused, zn_view_str(file)) != SIZE_MAX)
+	if (is_there(refused, file))
 		for (unsigned i = OLDER_MAX; i > 0; i--)
 			move_version(refused, file, i - 1, i);
-	enum zn_code code = remember(refused, zn_view_str(file)) ? ZN_OK : zn_fail(err, ZN_ENOMEM, "out of memory");
-	if (code == ZN_OK)
-		code = write_file(refused, names.text, text, err);
+	enum zn_code code = write_file(refused, names.text, text, err);
 	if (code == ZN_OK)
 		code = write_file(refused, names.error, why, err);
 	pthread_mutex_unlock(&refused->lock);
@@ -242,7 +191,7 @@ void zn_refused_clear(struct zn_refused *refused, const struct zn_zone_id *zone)
 		return;
 	file_of(zone, file);
 	pthread_mutex_lock(&refused->lock);
-	if (position(refused, zn_view_str(file)) != SIZE_MAX) {
+	if (is_there(refused, file)) {
 		for (unsigned i = 0; i <= OLDER_MAX; i++) {
 			struct names names;
 
@@ -250,7 +199,6 @@ void zn_refused_clear(struct zn_refused *refused, const struct zn_zone_id *zone)
 			unlinkat(refused->dir, names.text, 0);
 			unlinkat(refused->dir, names.error, 0);
 		}
-		forget(refused, zn_view_str(file));
 	}
 	pthread_mutex_unlock(&refused->lock);
 }
@@ -258,31 +206,45 @@ void zn_refused_clear(struct zn_refused *refused, const struct zn_zone_id *zone)
 bool zn_refused_has(struct zn_refused *refused, const struct zn_zone_id *zone)
 {
 	char file[ZN_FILENAME_MAX + 1];
-	bool has = false;
 
-	pthread_mutex_lock(&refused->lock);
-	if (refused->count) {
-		file_of(zone, file);
-		has = position(refused, zn_view_str(file)) != SIZE_MAX;
-	}
-	pthread_mutex_unlock(&refused->lock);
-	return has;
+	file_of(zone, file);
+	return is_there(refused, file);
 }
 
-size_t zn_refused_count(struct zn_refused *refused)
+struct visit {
+	void (*each)(void *context, const char *file);
+	void *context;
+};
+
+static enum zn_code visit_newest(void *context, const char *file)
 {
-	pthread_mutex_lock(&refused->lock);
-	size_t count = refused->count;
-	pthread_mutex_unlock(&refused->lock);
-	return count;
+	const struct visit *visit = context;
+
+	if (zn_view_is(zone_part(file), file))
+		visit->each(visit->context, file);
+	return ZN_OK;
 }
 
 void zn_refused_each_zone(struct zn_refused *refused, void (*each)(void *context, const char *file), void *context)
 {
-	pthread_mutex_lock(&refused->lock);
-	for (size_t i = 0; i < refused->count; i++)
-		each(context, refused->zones[i]);
-	pthread_mutex_unlock(&refused->lock);
+	struct visit visit = {each, context};
+
+	enum zn_code code = zn_refused_list(refused, visit_newest, &visit);
+	(void)code; /* none of its own, and visiting cannot fail */
+}
+
+static void count_one(void *context, const char *file)
+{
+	(void)file;
+	++*(size_t *)context;
+}
+
+size_t zn_refused_count(struct zn_refused *refused)
+{
+	size_t count = 0;
+
+	zn_refused_each_zone(refused, count_one, &count);
+	return count;
 }
 
 /* A name of this directory, and no way out of it. */
@@ -332,9 +294,6 @@ enum zn_code zn_refused_remove(struct zn_refused *refused, const char *file, str
 	enum zn_code code = ZN_OK;
 	if (unlinkat(refused->dir, file, 0) != 0)
 		code = errno == ENOENT ? ZN_ENOTFOUND : zn_fail_errno(err, errno, "remove rejected/%s", file);
-	/* The newest text is what counts: without it nothing is said to be refused. */
-	if (code == ZN_OK && zn_view_is(zone_part(file), file))
-		forget(refused, zn_view_str(file));
 	pthread_mutex_unlock(&refused->lock);
 	return code;
 }

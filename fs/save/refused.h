@@ -19,6 +19,7 @@ ZN_MUST_USE enum zn_code zn_refused_keep(struct zn_refused *refused, const struc
 	struct zn_err *err);
 /* All texts of a zone: it was saved well, or buried. Cheap when there are none. */
 void zn_refused_clear(struct zn_refused *refused, const struct zn_zone_id *zone);
+/* One system call; may be asked anywhere. */
 bool zn_refused_has(struct zn_refused *refused, const struct zn_zone_id *zone);
 
 /* Zones with a refused text, by file name ("example.com.zone"), in no order. */

@@ -12,6 +12,7 @@
 #include "fs/save/zoneid.h"
 #include "store/base/limits.h"
 
+#define GIVE_UP (3 * ZN_NS_PER_S) /* for a commit that cannot end because another process holds the other file */
 #define RENAME_WAIT (2 * ZN_NS_PER_S) /* a rename holds the directory's lock (rule 25a) */
 
 static void free_task(struct task *task)
@@ -175,10 +176,10 @@ static void job_done(struct zn_job *job, enum zn_code code, const struct zn_err 
 	struct zn_saver *saver = task->saver;
 
 	if (code == ZN_EAGAIN) { /* keys came or went meanwhile: what the text must satisfy is not what it was */
+		let_next_go(saver, task);
 		pthread_mutex_lock(&saver->lock);
 		enqueue(saver, task, TASK_QUEUED);
 		pthread_mutex_unlock(&saver->lock);
-		let_next_go(saver, task);
 		return;
 	}
 	if (code == ZN_OK) {
@@ -367,20 +368,32 @@ static void refuse_waiting(struct zn_saver *saver)
 	}
 }
 
-void zn_saver_stop(struct zn_saver *saver, uint64_t deadline)
+/* With the lock held: until nothing is on its way, at most until then. */
+static bool wait_until_idle(struct zn_saver *saver, uint64_t deadline)
 {
 	struct timespec until = zn_stamp_timespec((struct zn_stamp){deadline});
 
+	while (saver->tasks && pthread_cond_timedwait(&saver->idle, &saver->lock, &until) == 0)
+		;
+	return !saver->tasks;
+}
+
+void zn_saver_stop(struct zn_saver *saver, uint64_t deadline)
+{
 	if (!saver)
 		return;
 	pthread_mutex_lock(&saver->lock);
 	saver->stopping = true;
-	while (saver->tasks && pthread_cond_timedwait(&saver->idle, &saver->lock, &until) == 0)
-		;
-	refuse_waiting(saver);
-	while (saver->tasks)
-		pthread_cond_wait(&saver->idle, &saver->lock);
+	bool idle = wait_until_idle(saver, deadline);
+	uint64_t give_up = zn_clock_mono() + GIVE_UP;
+	while (!idle && zn_clock_mono() < give_up) {
+		refuse_waiting(saver);
+		idle = wait_until_idle(saver, zn_clock_mono() + ZN_NS_PER_S / 20);
+	}
 	pthread_mutex_unlock(&saver->lock);
+	/* What is left waits in LMDB with one env of two written: its intent finishes it at the next start, and the process is about to exit. */
+	if (!idle)
+		return;
 	end_pool(saver);
 	free_saver(saver);
 }
