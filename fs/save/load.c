@@ -14,8 +14,8 @@
 _Static_assert(ZN_ORDER_MAX == ZN_ORDER_KEY_MAX, "order keys of fs/text fit those of store/text.h");
 
 enum {
-	PART = 256 << 10,	/* bytes handed to a sink at a time */
-	SHOWN = 4096,		/* zones whose last mtime is remembered */
+	PART = 256 << 10, /* bytes handed to a sink at a time */
+	SHOWN = 4096,     /* zones whose last mtime is remembered */
 };
 
 /* What a zone was shown as, so that its next change is seen to move mtime forward. */
@@ -28,17 +28,21 @@ struct zn_loader {
 	struct zn_env *env;
 	struct zn_local *local;
 	bool keep_text;
-	pthread_mutex_t lock;	/* guards shown */
+	pthread_mutex_t lock; /* guards shown */
 	struct shown *shown;
 };
 
-enum zn_code zn_loader_new(struct zn_env *env, struct zn_local *local, bool keep_text, struct zn_loader **ret_loader)
+enum zn_code zn_loader_new(struct zn_env *env, struct zn_local *local, bool keep_text,
+		struct zn_loader **ret_loader)
 {
 	struct zn_loader *loader = calloc(1, sizeof *loader);
 
 	if (!loader)
 		return ZN_ENOMEM;
-	*loader = (struct zn_loader){.env = env, .local = local, .keep_text = keep_text, .shown = calloc(SHOWN, sizeof *loader->shown)};
+	*loader = (struct zn_loader){.env = env,
+			.local = local,
+			.keep_text = keep_text,
+			.shown = calloc(SHOWN, sizeof *loader->shown)};
 	if (!loader->shown) {
 		free(loader);
 		return ZN_ENOMEM;
@@ -62,7 +66,7 @@ struct load {
 	struct zn_loader *loader;
 	const struct zn_zone_info *zone;
 	struct zn_txn main, records;
-	struct zn_zone_stat cached;	/* known false: not */
+	struct zn_zone_stat cached; /* known false: not */
 	struct zn_zone_mode mode;
 	struct zn_loaded *loaded;
 	struct zn_err *err;
@@ -74,7 +78,7 @@ struct load {
 	struct zn_view *texts;
 	size_t count, capacity;
 	uint64_t size;
-	struct zn_digest says;	/* what the pieces yield */
+	struct zn_digest says; /* what the pieces yield */
 
 	/* output */
 	const struct zn_sink *sink; /* NULL: nobody wants the bytes */
@@ -95,16 +99,19 @@ static enum zn_code begin_load(struct load *load)
 {
 	struct zn_zone_info info;
 	struct zn_stamp stamp;
-	enum zn_code code = zn_txn_begin(&load->main, load->loader->env, ZN_MAIN, ZN_TXN_READ, load->err);
+	enum zn_code code = zn_txn_begin(
+			&load->main, load->loader->env, ZN_MAIN, ZN_TXN_READ, load->err);
 
 	if (code == ZN_OK)
-		code = zn_txn_begin(&load->records, load->loader->env, ZN_RECORDS, ZN_TXN_READ, load->err);
+		code = zn_txn_begin(&load->records, load->loader->env, ZN_RECORDS, ZN_TXN_READ,
+				load->err);
 	if (code == ZN_OK)
 		code = zn_zones_get(&load->main, load->zone->id, &info, load->err);
 	if (code == ZN_OK && !zn_name_equal(&info.zone.name, &load->zone->zone.name))
 		code = ZN_ENOTFOUND;
 	if (code == ZN_OK)
-		code = zn_records_serial(&load->records, load->zone->id, &load->loaded->serial, &stamp, load->err);
+		code = zn_records_serial(&load->records, load->zone->id, &load->loaded->serial,
+				&stamp, load->err);
 	if (code == ZN_OK) {
 		load->loaded->txnid[ZN_MAIN] = zn_txn_id(&load->main);
 		load->loaded->txnid[ZN_RECORDS] = zn_txn_id(&load->records);
@@ -143,7 +150,8 @@ static enum zn_code write_kept(struct load *load)
 
 /* --- kept text --- */
 
-static enum zn_code take_piece(void *context, struct zn_view order, struct zn_stamp stamp, struct zn_view payload)
+static enum zn_code take_piece(
+		void *context, struct zn_view order, struct zn_stamp stamp, struct zn_view payload)
 {
 	struct load *load = context;
 	struct zn_piece piece;
@@ -152,7 +160,9 @@ static enum zn_code take_piece(void *context, struct zn_view order, struct zn_st
 	(void)order;
 	(void)stamp;
 	if (code)
-		return zn_fail(load->err, code, "a piece of the text %s", code == ZN_EFORMAT ? "is of a newer format than this program knows" : "does not decode");
+		return zn_fail(load->err, code, "a piece of the text %s",
+				code == ZN_EFORMAT ? "is of a newer format than this program knows"
+						   : "does not decode");
 	if (load->count == load->capacity) {
 		size_t capacity = load->capacity ? 2 * load->capacity : 4;
 		struct zn_view *texts = realloc(load->texts, capacity * sizeof *texts);
@@ -175,7 +185,8 @@ static enum zn_code read_kept(struct load *load)
 	enum zn_code code;
 
 	load->err = &err;
-	code = zn_text_head_get(&load->records, load->zone->id, &load->head, &load->head_stamp, &err);
+	code = zn_text_head_get(
+			&load->records, load->zone->id, &load->head, &load->head_stamp, &err);
 	load->has_head = code == ZN_OK;
 	if (code == ZN_OK || code == ZN_ENOTFOUND)
 		code = zn_text_each(&load->records, load->zone->id, take_piece, load, &err);
@@ -221,7 +232,8 @@ static bool head_counts(const struct load *load, struct zn_digest zone)
 	return load->has_head && zn_digest_equal(load->head.digest, zone);
 }
 
-/* Its pieces yield the zone; or they yield more, because the text gives some records twice, and who wrote it says that it fits. */
+/* Its pieces yield the zone; or they yield more, because the text gives some records twice, and who
+ * wrote it says that it fits. */
 static bool kept_fits(struct load *load, struct zn_digest zone)
 {
 	if (load->count == 0)
@@ -251,9 +263,13 @@ static struct zn_stamp time_of(struct load *load, struct zn_digest digest, struc
 		time = load->head_stamp;
 	pthread_mutex_lock(&load->loader->lock);
 	if (shown->id == load->zone->id && time.ns <= shown->stat.mtime.ns) {
-		bool same = zn_digest_equal(digest_of(&shown->stat), digest) && shown->stat.size == now->size && shown->stat.text_fits == now->text_fits;
+		bool same = zn_digest_equal(digest_of(&shown->stat), digest) &&
+			    shown->stat.size == now->size &&
+			    shown->stat.text_fits == now->text_fits;
 		struct zn_stamp found = same ? shown->stat.mtime : zn_clock_now();
-		time = found.ns > shown->stat.mtime.ns || same ? found : (struct zn_stamp){shown->stat.mtime.ns + 1};
+		time = found.ns > shown->stat.mtime.ns || same
+				       ? found
+				       : (struct zn_stamp){shown->stat.mtime.ns + 1};
 	}
 	pthread_mutex_unlock(&load->loader->lock);
 	return time;
@@ -269,13 +285,18 @@ static void note_shown(struct load *load)
 }
 
 /* What was found out: told, and cached unless it was. */
-static void settle_stat(struct load *load, uint64_t size, struct zn_digest digest, bool text_fits, struct zn_stamp newest)
+static void settle_stat(struct load *load, uint64_t size, struct zn_digest digest, bool text_fits,
+		struct zn_stamp newest)
 {
 	struct zn_zone_stat *stat = &load->loaded->stat;
 	const struct zn_zone_stat *cached = &load->cached;
 
-	*stat = (struct zn_zone_stat){.known = true, .size = size, .digest = {digest.count, digest.sum}, .text_fits = text_fits};
-	if (cached->known && cached->size == size && cached->text_fits == text_fits && zn_digest_equal(digest_of(cached), digest)) {
+	*stat = (struct zn_zone_stat){.known = true,
+			.size = size,
+			.digest = {digest.count, digest.sum},
+			.text_fits = text_fits};
+	if (cached->known && cached->size == size && cached->text_fits == text_fits &&
+			zn_digest_equal(digest_of(cached), digest)) {
 		*stat = *cached;
 		return;
 	}
@@ -288,10 +309,12 @@ static void settle_stat(struct load *load, uint64_t size, struct zn_digest diges
 /* --- the two forms --- */
 
 /* The zone as its text says it: a presigned one with the chain that no row holds. */
-static enum zn_code read_zone(struct load *load, struct zn_zone **ret_zone, struct zn_records_summary *ret_summary)
+static enum zn_code read_zone(struct load *load, struct zn_zone **ret_zone,
+		struct zn_records_summary *ret_summary)
 {
 	ZN_AUTO_PTR(zn_zone_free) struct zn_zone *stored = NULL;
-	enum zn_code code = zn_records_read(&load->records, load->zone->id, &load->zone->zone.name, &stored, ret_summary, load->err);
+	enum zn_code code = zn_records_read(&load->records, load->zone->id, &load->zone->zone.name,
+			&stored, ret_summary, load->err);
 
 	if (code)
 		return code;
@@ -300,16 +323,20 @@ static enum zn_code read_zone(struct load *load, struct zn_zone **ret_zone, stru
 		return ZN_OK;
 	}
 	code = zn_presigned_restore(stored, &load->mode, ret_zone);
-	return code ? zn_fail(load->err, code, "the chain of a presigned zone: %s", zn_code_text(code)) : ZN_OK;
+	return code ? zn_fail(load->err, code, "the chain of a presigned zone: %s",
+				      zn_code_text(code))
+		    : ZN_OK;
 }
 
-static enum zn_code read_digest(struct load *load, struct zn_digest *ret_digest, struct zn_records_summary *ret_summary)
+static enum zn_code read_digest(struct load *load, struct zn_digest *ret_digest,
+		struct zn_records_summary *ret_summary)
 {
 	ZN_AUTO_PTR(zn_zone_free) struct zn_zone *zone = NULL;
 	enum zn_code code;
 
 	if (!load->mode.presigned)
-		return zn_records_digest(&load->records, load->zone->id, &load->zone->zone.name, ret_digest, ret_summary, load->err);
+		return zn_records_digest(&load->records, load->zone->id, &load->zone->zone.name,
+				ret_digest, ret_summary, load->err);
 	code = read_zone(load, &zone, ret_summary);
 	if (code == ZN_OK)
 		*ret_digest = zn_zone_digest(zone);
@@ -337,7 +364,8 @@ static bool known_to_fit(const struct load *load)
 {
 	const struct zn_zone_stat *cached = &load->cached;
 
-	return cached->known && cached->text_fits && load->size == cached->size && head_counts(load, digest_of(cached));
+	return cached->known && cached->text_fits && load->size == cached->size &&
+	       head_counts(load, digest_of(cached));
 }
 
 static enum zn_code load_zone(struct load *load)
@@ -368,19 +396,26 @@ static enum zn_code load_zone(struct load *load)
 	return write_kept(load);
 }
 
-static enum zn_code run_load(struct zn_loader *loader, const struct zn_zone_info *zone, const struct zn_sink *sink, struct zn_loaded *ret_loaded,
-	struct zn_err *err)
+static enum zn_code run_load(struct zn_loader *loader, const struct zn_zone_info *zone,
+		const struct zn_sink *sink, struct zn_loaded *ret_loaded, struct zn_err *err)
 {
 	struct zn_loaded loaded = {0};
-	struct load load = {.loader = loader, .zone = zone, .loaded = &loaded, .err = err, .sink = sink, .part = ZN_BUF_INIT(ZN_TEXT_MAX)};
+	struct load load = {.loader = loader,
+			.zone = zone,
+			.loaded = &loaded,
+			.err = err,
+			.sink = sink,
+			.part = ZN_BUF_INIT(ZN_TEXT_MAX)};
 	enum zn_code code;
 
-	/* Before the cache is asked: what was told by then is no longer in it when it has changed. */
+	/* Before the cache is asked: what was told by then is no longer in it when it has changed.
+	 */
 	uint64_t told = loader->local ? zn_local_told(loader->local, ZN_RECORDS) : 0;
 	if (!loader->local || zn_local_stat_get(loader->local, zone, &load.cached) != ZN_OK)
 		load.cached.known = false;
 	code = begin_load(&load);
-	/* There is a change that nobody was told of yet, and the cache speaks of the state before it. */
+	/* There is a change that nobody was told of yet, and the cache speaks of the state before
+	 * it. */
 	if (code == ZN_OK && loaded.txnid[ZN_RECORDS] > told)
 		load.cached.known = false;
 	if (code == ZN_OK && load.cached.known) {
@@ -395,18 +430,20 @@ static enum zn_code run_load(struct zn_loader *loader, const struct zn_zone_info
 	return code;
 }
 
-enum zn_code zn_load_text(struct zn_loader *loader, const struct zn_zone_info *zone, const struct zn_sink *sink, struct zn_loaded *ret_loaded,
-	struct zn_err *err)
+enum zn_code zn_load_text(struct zn_loader *loader, const struct zn_zone_info *zone,
+		const struct zn_sink *sink, struct zn_loaded *ret_loaded, struct zn_err *err)
 {
 	return run_load(loader, zone, sink, ret_loaded, err);
 }
 
-enum zn_code zn_load_stat(struct zn_loader *loader, const struct zn_zone_info *zone, struct zn_loaded *ret_loaded, struct zn_err *err)
+enum zn_code zn_load_stat(struct zn_loader *loader, const struct zn_zone_info *zone,
+		struct zn_loaded *ret_loaded, struct zn_err *err)
 {
 	return run_load(loader, zone, NULL, ret_loaded, err);
 }
 
-enum zn_code zn_load_find(struct zn_loader *loader, const struct zn_zone_id *zone, struct zn_zone_info *ret_info, struct zn_err *err)
+enum zn_code zn_load_find(struct zn_loader *loader, const struct zn_zone_id *zone,
+		struct zn_zone_info *ret_info, struct zn_err *err)
 {
 	ZN_AUTO(zn_txn_end) struct zn_txn main = {0};
 	ZN_AUTO(zn_txn_end) struct zn_txn records = {0};

@@ -20,9 +20,9 @@ struct finds {
 /* What stands around the cuts of stored pieces, by hash: buckets of chains. */
 struct anchor {
 	uint64_t hash;
-	size_t stored;		/* the piece that begins at the cut */
-	bool behind;		/* the bytes behind the cut; else those before it */
-	uint32_t next;		/* 1 + index; 0: last */
+	size_t stored; /* the piece that begins at the cut */
+	bool behind;   /* the bytes behind the cut; else those before it */
+	uint32_t next; /* 1 + index; 0: last */
 };
 struct anchors {
 	struct anchor *list;
@@ -47,7 +47,8 @@ static void add_find(struct finds *finds, size_t offset, size_t stored, bool who
 
 static bool stands_at(struct zn_view text, size_t offset, struct zn_view piece)
 {
-	return piece.len && offset <= text.len && zn_view_starts_with(zn_view_sub(text, offset, SIZE_MAX), piece);
+	return piece.len && offset <= text.len &&
+	       zn_view_starts_with(zn_view_sub(text, offset, SIZE_MAX), piece);
 }
 
 static void add_anchor(struct anchors *anchors, const uint8_t *bytes, size_t stored, bool behind)
@@ -55,25 +56,29 @@ static void add_anchor(struct anchors *anchors, const uint8_t *bytes, size_t sto
 	struct anchor *anchor = &anchors->list[anchors->count++];
 	uint32_t *bucket;
 
-	*anchor = (struct anchor){.hash = XXH3_64bits(bytes, ANCHOR), .stored = stored, .behind = behind};
+	*anchor = (struct anchor){
+			.hash = XXH3_64bits(bytes, ANCHOR), .stored = stored, .behind = behind};
 	bucket = &anchors->buckets[anchor->hash & anchors->mask];
 	anchor->next = *bucket;
 	*bucket = (uint32_t)anchors->count;
 }
 
 /* Of the cuts before the pieces from `from` to `to`. */
-static bool anchors_init(struct anchors *anchors, const struct zn_piece *stored, size_t from, size_t to)
+static bool anchors_init(
+		struct anchors *anchors, const struct zn_piece *stored, size_t from, size_t to)
 {
 	size_t buckets = 16;
 
 	while (buckets < 4 * (to - from))
 		buckets *= 2;
 	*anchors = (struct anchors){.list = calloc(2 * (to - from), sizeof(*anchors->list)),
-		.buckets = calloc(buckets, sizeof(*anchors->buckets)), .mask = buckets - 1};
+			.buckets = calloc(buckets, sizeof(*anchors->buckets)),
+			.mask = buckets - 1};
 	if (!anchors->list || !anchors->buckets)
 		return false;
 	for (size_t i = to; i-- > from;) { /* chains then begin with the first piece */
-		struct zn_view text = stored[i].text, before = i > from ? stored[i - 1].text : zn_view(NULL, 0);
+		struct zn_view text = stored[i].text,
+			       before = i > from ? stored[i - 1].text : zn_view(NULL, 0);
 		if (text.len >= ANCHOR)
 			add_anchor(anchors, text.data, i, true);
 		if (before.len >= ANCHOR)
@@ -83,17 +88,22 @@ static bool anchors_init(struct anchors *anchors, const struct zn_piece *stored,
 }
 
 /* The bytes before or behind a cut, in the text and as stored. */
-static bool same_side(struct zn_view text, size_t at, const struct zn_piece *stored, const struct anchor *anchor)
+static bool same_side(struct zn_view text, size_t at, const struct zn_piece *stored,
+		const struct anchor *anchor)
 {
-	const struct zn_view *side = &stored[anchor->behind ? anchor->stored : anchor->stored - 1].text;
+	const struct zn_view *side =
+			&stored[anchor->behind ? anchor->stored : anchor->stored - 1].text;
 
 	return anchor->behind ? memcmp(text.data + at, side->data, ANCHOR) == 0
-			      : memcmp(text.data + at - ANCHOR, side->data + side->len - ANCHOR, ANCHOR) == 0;
+			      : memcmp(text.data + at - ANCHOR, side->data + side->len - ANCHOR,
+						ANCHOR) == 0;
 }
 
-/* What begins at the line start `at`: a whole piece, from `least` on when there are several; else the piece whose cut looks like this place, when
- * there is only one. false: nothing. Texts that repeat themselves make long chains: only their beginning is looked at. */
-static bool find_at(const struct anchors *anchors, struct zn_view text, const struct zn_piece *stored, size_t at, size_t least, struct find *ret_find)
+/* What begins at the line start `at`: a whole piece, from `least` on when there are several; else
+ * the piece whose cut looks like this place, when there is only one. false: nothing. Texts that
+ * repeat themselves make long chains: only their beginning is looked at. */
+static bool find_at(const struct anchors *anchors, struct zn_view text,
+		const struct zn_piece *stored, size_t at, size_t least, struct find *ret_find)
 {
 	enum { CHAIN = 8 };
 	bool found = false, ambiguous = false;
@@ -105,9 +115,11 @@ static bool find_at(const struct anchors *anchors, struct zn_view text, const st
 		if (behind ? text.len - at < ANCHOR : at < ANCHOR)
 			continue;
 		uint64_t hash = XXH3_64bits(text.data + at - (behind ? 0 : ANCHOR), ANCHOR);
-		for (uint32_t i = anchors->buckets[hash & anchors->mask]; i; i = anchors->list[i - 1].next) {
+		for (uint32_t i = anchors->buckets[hash & anchors->mask]; i;
+				i = anchors->list[i - 1].next) {
 			const struct anchor *anchor = &anchors->list[i - 1];
-			if (anchor->hash != hash || anchor->behind != behind || !same_side(text, at, stored, anchor))
+			if (anchor->hash != hash || anchor->behind != behind ||
+					!same_side(text, at, stored, anchor))
 				continue;
 			if (++looked_at > CHAIN) {
 				ambiguous = true;
@@ -118,7 +130,8 @@ static bool find_at(const struct anchors *anchors, struct zn_view text, const st
 				if (anchor->stored >= least)
 					return true;
 			} else if (!ret_find->whole) {
-				ambiguous = ambiguous || (found && ret_find->stored != anchor->stored);
+				ambiguous = ambiguous ||
+					    (found && ret_find->stored != anchor->stored);
 				ret_find->stored = anchor->stored;
 				found = true;
 			}
@@ -128,7 +141,8 @@ static bool find_at(const struct anchors *anchors, struct zn_view text, const st
 }
 
 /* All that is found between `start` and `end` of the pieces from `from` to `to`. */
-static bool find_between(struct finds *finds, struct zn_view text, size_t start, size_t end, const struct zn_piece *stored, size_t from, size_t to)
+static bool find_between(struct finds *finds, struct zn_view text, size_t start, size_t end,
+		const struct zn_piece *stored, size_t from, size_t to)
 {
 	struct zn_view part = zn_view_sub(text, 0, end);
 	struct anchors anchors = {0};
@@ -161,7 +175,8 @@ static bool keep_ascending(struct finds *finds, size_t from, size_t to)
 {
 	enum { WHOLE = 8 };
 	size_t n = finds->count, span = to - from, best = SIZE_MAX, kept = n;
-	size_t *tree = calloc(span + 1, sizeof(*tree));	    /* Fenwick: 1 + the find that ends the heaviest run up to a piece */
+	size_t *tree = calloc(span + 1, sizeof(*tree));      /* Fenwick: 1 + the find that ends the
+								heaviest run up to a piece */
 	size_t *previous = calloc(n + 1, sizeof(*previous)); /* 1 + find before; 0: none */
 	uint64_t *weight = calloc(n + 1, sizeof(*weight));
 	bool ready = tree && previous && weight;
@@ -169,16 +184,19 @@ static bool keep_ascending(struct finds *finds, size_t from, size_t to)
 	for (size_t f = 0; ready && f < n; f++) {
 		size_t piece = finds->list[f].stored - from;
 		for (size_t i = piece; i > 0; i -= i & -i)
-			if (tree[i] && (!previous[f] || weight[tree[i] - 1] > weight[previous[f] - 1]))
+			if (tree[i] && (!previous[f] || weight[tree[i] - 1] >
+									weight[previous[f] - 1]))
 				previous[f] = tree[i];
-		weight[f] = (previous[f] ? weight[previous[f] - 1] : 0) + (finds->list[f].whole ? WHOLE : 1);
+		weight[f] = (previous[f] ? weight[previous[f] - 1] : 0) +
+			    (finds->list[f].whole ? WHOLE : 1);
 		for (size_t i = piece + 1; i <= span; i += i & -i)
 			if (!tree[i] || weight[f] > weight[tree[i] - 1])
 				tree[i] = f + 1;
 		if (best == SIZE_MAX || weight[f] > weight[best])
 			best = f;
 	}
-	/* The run is known from its end: gathered at the end of the list, then moved to its start. */
+	/* The run is known from its end: gathered at the end of the list, then moved to its start.
+	 */
 	for (size_t f = ready ? best : SIZE_MAX; f != SIZE_MAX; f = previous[f] - 1)
 		finds->list[--kept] = finds->list[f];
 	if (ready && n)
@@ -220,8 +238,10 @@ static void add_segment(struct zn_segments *segments, struct zn_segment segment)
 		segments->list[segments->count++] = segment;
 }
 
-/* The text from `start` to `end`, where the pieces from `from` to `to` (none: an insertion) were. */
-static void add_gap(struct zn_segments *segments, struct zn_view text, size_t start, size_t end, const struct zn_piece *stored, size_t from, size_t to)
+/* The text from `start` to `end`, where the pieces from `from` to `to` (none: an insertion) were.
+ */
+static void add_gap(struct zn_segments *segments, struct zn_view text, size_t start, size_t end,
+		const struct zn_piece *stored, size_t from, size_t to)
 {
 	size_t lines = 0;
 
@@ -244,7 +264,8 @@ static void add_gap(struct zn_segments *segments, struct zn_view text, size_t st
 	}
 }
 
-enum zn_code zn_align(struct zn_view text, const struct zn_piece *stored, size_t count, struct zn_segments *ret_segments)
+enum zn_code zn_align(struct zn_view text, const struct zn_piece *stored, size_t count,
+		struct zn_segments *ret_segments)
 {
 	struct zn_segments segments = {0};
 	struct finds finds = {0};
@@ -255,11 +276,14 @@ enum zn_code zn_align(struct zn_view text, const struct zn_piece *stored, size_t
 		start += stored[from].text.len;
 	for (; to > from; to--) {
 		size_t len = stored[to - 1].text.len;
-		if (len == 0 || end - start < len || memcmp(text.data + end - len, stored[to - 1].text.data, len) != 0)
+		if (len == 0 || end - start < len ||
+				memcmp(text.data + end - len, stored[to - 1].text.data, len) != 0)
 			break;
 		end -= len;
 	}
-	if (from < to && start < end && !(find_between(&finds, text, start, end, stored, from, to) && keep_ascending(&finds, from, to)))
+	if (from < to && start < end &&
+			!(find_between(&finds, text, start, end, stored, from, to) &&
+					keep_ascending(&finds, from, to)))
 		goto out;
 	/* Every piece, every find's gap, the gaps at both ends. */
 	segments.list = calloc(count + finds.count + 2, sizeof(*segments.list));
@@ -268,25 +292,30 @@ enum zn_code zn_align(struct zn_view text, const struct zn_piece *stored, size_t
 
 	place = 0;
 	for (size_t i = 0; i < from; place += stored[i].text.len, i++)
-		add_segment(&segments, (struct zn_segment){place, place + stored[i].text.len, i, i, true});
+		add_segment(&segments,
+				(struct zn_segment){place, place + stored[i].text.len, i, i, true});
 	next = from;
 	for (size_t f = 0; f <= finds.count; f++) {
-		/* A whole piece ends where its bytes do; the gap behind it, or from an edited piece on, lasts until the next find. */
+		/* A whole piece ends where its bytes do; the gap behind it, or from an edited piece
+		 * on, lasts until the next find. */
 		const struct find *find = f < finds.count ? &finds.list[f] : NULL;
-		add_gap(&segments, text, place, find ? find->offset : end, stored, next, find ? find->stored : to);
+		add_gap(&segments, text, place, find ? find->offset : end, stored, next,
+				find ? find->stored : to);
 		if (!find)
 			break;
 		place = find->offset;
 		next = find->stored;
 		if (find->whole) {
 			size_t len = stored[next].text.len;
-			add_segment(&segments, (struct zn_segment){place, place + len, next, next, true});
+			add_segment(&segments,
+					(struct zn_segment){place, place + len, next, next, true});
 			place += len;
 			next++;
 		}
 	}
 	for (size_t i = to, at = end; i < count; at += stored[i].text.len, i++)
-		add_segment(&segments, (struct zn_segment){at, at + stored[i].text.len, i, i, true});
+		add_segment(&segments,
+				(struct zn_segment){at, at + stored[i].text.len, i, i, true});
 	*ret_segments = segments;
 	segments.list = NULL;
 	code = ZN_OK;

@@ -1,4 +1,5 @@
-/* Cutting a text into pieces. docs/format.md, cut. align.c finds which stored piece stands where, log.c knows where entries end; here both meet. */
+/* Cutting a text into pieces. docs/format.md, cut. align.c finds which stored piece stands where,
+ * log.c knows where entries end; here both meet. */
 #include "fs/text/pieces.h"
 
 #include <stdlib.h>
@@ -8,22 +9,23 @@
 #include "fs/text/piece.h"
 
 enum {
-	SIZE_MIN = 1500,	/* bytes of a stored value, its header included */
+	SIZE_MIN = 1500, /* bytes of a stored value, its header included */
 	SIZE_LIMIT = 4000,
-	SIZE_PAIR = SIZE_LIMIT + SIZE_MIN, /* what is no larger than this and too large for one piece makes two halves */
-	SPREAD = 2470,		/* a cut every so many bytes beyond the least size: 3 KiB on average */
-	HEADER = 24,		/* of a stored value */
+	SIZE_PAIR = SIZE_LIMIT + SIZE_MIN, /* what is no larger than this and too large for one
+					      piece makes two halves */
+	SPREAD = 2470, /* a cut every so many bytes beyond the least size: 3 KiB on average */
+	HEADER = 24,   /* of a stored value */
 	VECTOR_MAX = 255,
 };
 
 /* A piece of the new text. */
 struct planned {
-	size_t start, end;	 /* in the text */
+	size_t start, end;                               /* in the text */
 	size_t state_at, state_len, items_at, items_len; /* in `arena` */
 	uint64_t item_count;
 	size_t segment;
 	struct zn_order_key order; /* len 0: not yet made */
-	bool keep;		 /* as it is stored */
+	bool keep;                 /* as it is stored */
 };
 
 struct zn_cutter {
@@ -34,12 +36,14 @@ struct zn_cutter {
 	struct zn_segments segments;
 	struct planned *plan;
 	size_t plan_count, plan_capacity;
-	struct zn_buf arena;	/* states and items, encoded */
-	struct zn_buf vectors;	/* of the pieces put, one after the other, u8 V in front of each */
+	struct zn_buf arena;   /* states and items, encoded */
+	struct zn_buf vectors; /* of the pieces put, one after the other, u8 V in front of each */
 	struct zn_buf scratch;
 	struct zn_order_key *put, *bury;
 	size_t put_count, bury_count;
-	struct put_of { size_t plan, vector; } *put_of;
+	struct put_of {
+		size_t plan, vector;
+	} * put_of;
 };
 
 enum zn_code zn_cutter_new(const struct zn_name *apex, struct zn_cutter **ret_cutter)
@@ -81,7 +85,8 @@ void zn_cutter_free(struct zn_cutter *cutter)
 	free(cutter);
 }
 
-static void hear(void *context, const struct zn_item *item, size_t end, const struct zn_text_state *after)
+static void hear(void *context, const struct zn_item *item, size_t end,
+		const struct zn_text_state *after)
 {
 	struct zn_cutter *cutter = context;
 
@@ -93,7 +98,8 @@ struct zn_parse_sink zn_cutter_sink(struct zn_cutter *cutter)
 	return (struct zn_parse_sink){.context = cutter, .entry = hear};
 }
 
-/* Text that was put between two pieces goes into the one before it while there is room, else into the one behind it, else makes pieces of its own. */
+/* Text that was put between two pieces goes into the one before it while there is room, else into
+ * the one behind it, else makes pieces of its own. */
 static void join_insertions(struct zn_cutter *cutter)
 {
 	struct zn_segments *segments = &cutter->segments;
@@ -109,12 +115,16 @@ static void join_insertions(struct zn_cutter *cutter)
 			/* As a rule of thumb a line is an item of 12 bytes. */
 			for (size_t at = segment.start; at < segment.end && len <= SIZE_LIMIT; at++)
 				len += cutter->cut.text.data[at] == '\n' ? 12 : 0;
-			if (before && before->stored != ZN_NOT_STORED && cutter->cut.stored[before->last].payload.len + len <= room) {
+			if (before && before->stored != ZN_NOT_STORED &&
+					cutter->cut.stored[before->last].payload.len + len <=
+							room) {
 				before->end = segment.end;
 				before->whole = false;
 				continue;
 			}
-			if (behind && behind->stored != ZN_NOT_STORED && cutter->cut.stored[behind->stored].payload.len + len <= room) {
+			if (behind && behind->stored != ZN_NOT_STORED &&
+					cutter->cut.stored[behind->stored].payload.len + len <=
+							room) {
 				behind->start = segment.start;
 				behind->whole = false;
 				continue;
@@ -140,16 +150,19 @@ static struct planned *add_planned(struct zn_cutter *cutter)
 }
 
 /* Saves whose bytes a segment's pieces hold, this one included, by site. Returns how many. */
-static size_t add_vector(const struct zn_cutter *cutter, const struct zn_segment *segment, struct zn_buf *out)
+static size_t add_vector(const struct zn_cutter *cutter, const struct zn_segment *segment,
+		struct zn_buf *out)
 {
 	size_t start = out->len, count = 1;
 
 	zn_write_u32(out, cutter->cut.site);
 	zn_write_u32(out, cutter->cut.counter);
-	for (size_t i = segment->stored; segment->stored != ZN_NOT_STORED && i <= segment->last; i++) {
+	for (size_t i = segment->stored; segment->stored != ZN_NOT_STORED && i <= segment->last;
+			i++) {
 		struct zn_view vector = cutter->cut.stored[i].vector;
 		for (size_t v = 0; v + 8 <= vector.len && !out->failed; v += 8) {
-			uint32_t site = zn_get_u32(vector.data + v), counter = zn_get_u32(vector.data + v + 4);
+			uint32_t site = zn_get_u32(vector.data + v),
+				 counter = zn_get_u32(vector.data + v + 4);
 			size_t at = start;
 			while (at < out->len && zn_get_u32(out->data + at) < site)
 				at += 8;
@@ -166,7 +179,8 @@ static size_t add_vector(const struct zn_cutter *cutter, const struct zn_segment
 }
 
 /* Bytes of a stored value before its items and text. */
-static size_t head_size(struct zn_cutter *cutter, const struct zn_segment *segment, size_t state_len)
+static size_t head_size(
+		struct zn_cutter *cutter, const struct zn_segment *segment, size_t state_len)
 {
 	size_t count;
 
@@ -175,7 +189,8 @@ static size_t head_size(struct zn_cutter *cutter, const struct zn_segment *segme
 	return HEADER + 2 + 8 * count + state_len + 2;
 }
 
-/* What the rest of a segment takes as one piece; looked at no further than needed to know that it is more than two. */
+/* What the rest of a segment takes as one piece; looked at no further than needed to know that it
+ * is more than two. */
 static size_t size_as_one(const struct zn_entry_reader *from, size_t head, size_t end)
 {
 	struct zn_entry_reader reader = *from;
@@ -183,19 +198,22 @@ static size_t size_as_one(const struct zn_entry_reader *from, size_t head, size_
 
 	if (end - start > SIZE_PAIR)
 		return SIZE_PAIR + 1;
-	while (reader.end < end && head + items + (reader.end - start) <= SIZE_PAIR && zn_entry_next(&reader)) {
+	while (reader.end < end && head + items + (reader.end - start) <= SIZE_PAIR &&
+			zn_entry_next(&reader)) {
 		if (!reader.is_item)
 			continue;
-		items += zn_piece_item_size(reader.item.offset - item_end, reader.item.len, &reader.item);
+		items += zn_piece_item_size(
+				reader.item.offset - item_end, reader.item.len, &reader.item);
 		item_end = reader.end;
 	}
 	return head + items + (reader.end - start);
 }
 
-/* Plans the piece that begins where the reader stands and adds its entries, up to the end of its segment or less. An entry that goes on beyond the end of the
- * segment is taken whole. `as_one`: whatever its size. ret_size: bytes of the stored value. */
-static enum zn_code plan_piece(struct zn_cutter *cutter, struct zn_entry_reader *reader, struct zn_text_state *state, size_t s, bool as_one,
-	size_t *ret_size)
+/* Plans the piece that begins where the reader stands and adds its entries, up to the end of its
+ * segment or less. An entry that goes on beyond the end of the segment is taken whole. `as_one`:
+ * whatever its size. ret_size: bytes of the stored value. */
+static enum zn_code plan_piece(struct zn_cutter *cutter, struct zn_entry_reader *reader,
+		struct zn_text_state *state, size_t s, bool as_one, size_t *ret_size)
 {
 	const struct zn_segment *segment = &cutter->segments.list[s];
 	struct planned *piece = add_planned(cutter);
@@ -222,19 +240,22 @@ static enum zn_code plan_piece(struct zn_cutter *cutter, struct zn_entry_reader 
 			return ZN_EINVAL;
 		added = next.end - reader->end;
 		if (next.is_item)
-			added += zn_piece_item_size(next.item.offset - item_end, next.item.len, &next.item);
+			added += zn_piece_item_size(
+					next.item.offset - item_end, next.item.len, &next.item);
 		if (total > SIZE_LIMIT && *ret_size > head && *ret_size + added > SIZE_LIMIT)
 			break;
 		*reader = next;
 		zn_entry_change_state(&next, state);
 		*ret_size += added;
 		if (next.is_item) {
-			zn_piece_write_item(arena, next.item.offset - item_end, next.item.len, &next.item);
+			zn_piece_write_item(arena, next.item.offset - item_end, next.item.len,
+					&next.item);
 			item_end = next.end;
 			piece->item_count++;
 		}
 		if (total > SIZE_PAIR)
-			more = *ret_size < SIZE_MIN || !next.is_item || next.item.hash % SPREAD >= added;
+			more = *ret_size < SIZE_MIN || !next.is_item ||
+			       next.item.hash % SPREAD >= added;
 		else if (total > SIZE_LIMIT)
 			more = *ret_size < total / 2;
 	}
@@ -251,12 +272,15 @@ static bool is_as_stored(const struct zn_cutter *cutter)
 	const struct zn_piece *stored = &cutter->cut.stored[segment->stored];
 	struct zn_view arena = zn_buf_view(&cutter->arena);
 
-	return piece->item_count == stored->item_count && piece->start == segment->start && piece->end == segment->end &&
-		zn_view_equal(zn_view_sub(arena, piece->state_at, piece->state_len), stored->state) &&
-		zn_view_equal(zn_view_sub(arena, piece->items_at, piece->items_len), stored->items);
+	return piece->item_count == stored->item_count && piece->start == segment->start &&
+	       piece->end == segment->end &&
+	       zn_view_equal(zn_view_sub(arena, piece->state_at, piece->state_len),
+			       stored->state) &&
+	       zn_view_equal(zn_view_sub(arena, piece->items_at, piece->items_len), stored->items);
 }
 
-static enum zn_code plan_segment(struct zn_cutter *cutter, struct zn_entry_reader *reader, struct zn_text_state *state, size_t s)
+static enum zn_code plan_segment(struct zn_cutter *cutter, struct zn_entry_reader *reader,
+		struct zn_text_state *state, size_t s)
 {
 	const struct zn_segment *segment = &cutter->segments.list[s];
 	enum zn_code code = ZN_OK;
@@ -292,14 +316,17 @@ static enum zn_code plan_segment(struct zn_cutter *cutter, struct zn_entry_reade
 static enum zn_code plan_all(struct zn_cutter *cutter, struct zn_err *err)
 {
 	const struct zn_cut *cut = &cutter->cut;
-	struct zn_serial_shift shift = {cut->serial_offset, cut->text.len - cut->parsed_len, cut->soa_hash};
+	struct zn_serial_shift shift = {
+			cut->serial_offset, cut->text.len - cut->parsed_len, cut->soa_hash};
 	struct zn_text_state state = {.origin = cutter->log.apex};
 	struct zn_entry_reader reader = zn_entry_log_read(&cutter->log, &shift);
 
 	for (size_t s = 0; s < cutter->segments.count; s++) {
 		enum zn_code code = plan_segment(cutter, &reader, &state, s);
 		if (code)
-			return zn_fail(err, code, "cut: %s", code == ZN_EINVAL ? "not the text that was parsed" : zn_code_text(code));
+			return zn_fail(err, code, "cut: %s",
+					code == ZN_EINVAL ? "not the text that was parsed"
+							  : zn_code_text(code));
 	}
 	if (reader.end != cut->text.len)
 		return zn_fail(err, ZN_EINVAL, "cut: not the text that was parsed");
@@ -308,10 +335,12 @@ static enum zn_code plan_all(struct zn_cutter *cutter, struct zn_err *err)
 
 static struct zn_view order_at(const struct zn_cutter *cutter, size_t plan)
 {
-	return plan < cutter->plan_count ? zn_order_view(&cutter->plan[plan].order) : zn_view(NULL, 0);
+	return plan < cutter->plan_count ? zn_order_view(&cutter->plan[plan].order)
+					 : zn_view(NULL, 0);
 }
 
-/* Gives the pieces that have none an order key. A gap that is used up takes its neighbours along until there is room. */
+/* Gives the pieces that have none an order key. A gap that is used up takes its neighbours along
+ * until there is room. */
 static enum zn_code number(struct zn_cutter *cutter)
 {
 	for (size_t i = 0; i < cutter->plan_count; i++) {
@@ -327,8 +356,9 @@ static enum zn_code number(struct zn_cutter *cutter)
 			keys = calloc(to - from, sizeof(*keys));
 			if (!keys)
 				return ZN_ENOMEM;
-			if (zn_order_between(from ? order_at(cutter, from - 1) : zn_view(NULL, 0), order_at(cutter, to), to - from, cutter->cut.site,
-				    cutter->cut.counter, keys))
+			if (zn_order_between(from ? order_at(cutter, from - 1) : zn_view(NULL, 0),
+					    order_at(cutter, to), to - from, cutter->cut.site,
+					    cutter->cut.counter, keys))
 				break;
 			from -= from > 0;
 			to += to < cutter->plan_count;
@@ -359,7 +389,8 @@ static enum zn_code list_changes(struct zn_cutter *cutter)
 			continue;
 		size_t vector = cutter->vectors.len;
 		zn_buf_add_byte(&cutter->vectors, 0);
-		size_t count = add_vector(cutter, &cutter->segments.list[cutter->plan[i].segment], &cutter->vectors);
+		size_t count = add_vector(cutter, &cutter->segments.list[cutter->plan[i].segment],
+				&cutter->vectors);
 		if (cutter->vectors.failed)
 			return cutter->vectors.failed;
 		cutter->vectors.data[vector] = (uint8_t)count;
@@ -368,9 +399,11 @@ static enum zn_code list_changes(struct zn_cutter *cutter)
 	}
 	for (size_t i = 0; i < cut->stored_count; i++) {
 		struct zn_order_key *key = &cutter->bury[cutter->bury_count];
-		while (at < cutter->plan_count && zn_view_cmp(order_at(cutter, at), cut->stored[i].order) < 0)
+		while (at < cutter->plan_count &&
+				zn_view_cmp(order_at(cutter, at), cut->stored[i].order) < 0)
 			at++;
-		if (at < cutter->plan_count && zn_view_equal(order_at(cutter, at), cut->stored[i].order))
+		if (at < cutter->plan_count &&
+				zn_view_equal(order_at(cutter, at), cut->stored[i].order))
 			continue;
 		key->len = (uint8_t)cut->stored[i].order.len;
 		memcpy(key->bytes, cut->stored[i].order.data, key->len);
@@ -379,7 +412,8 @@ static enum zn_code list_changes(struct zn_cutter *cutter)
 	return ZN_OK;
 }
 
-enum zn_code zn_cutter_finish(struct zn_cutter *cutter, const struct zn_cut *cut, struct zn_piece_changes *ret_changes, struct zn_err *err)
+enum zn_code zn_cutter_finish(struct zn_cutter *cutter, const struct zn_cut *cut,
+		struct zn_piece_changes *ret_changes, struct zn_err *err)
 {
 	enum zn_code code;
 
@@ -404,13 +438,15 @@ enum zn_code zn_cutter_finish(struct zn_cutter *cutter, const struct zn_cut *cut
 		code = list_changes(cutter);
 	if (code)
 		return zn_fail(err, code, "cut: %s", zn_code_text(code));
-	*ret_changes = (struct zn_piece_changes){cutter->put, cutter->put_count, cutter->bury, cutter->bury_count};
+	*ret_changes = (struct zn_piece_changes){
+			cutter->put, cutter->put_count, cutter->bury, cutter->bury_count};
 	cutter->cut.stored = NULL; /* lent for the call */
 	cutter->cut.stored_count = 0;
 	return ZN_OK;
 }
 
-enum zn_code zn_cutter_payload(const struct zn_cutter *cutter, size_t index, struct zn_buf *out, struct zn_err *err)
+enum zn_code zn_cutter_payload(const struct zn_cutter *cutter, size_t index, struct zn_buf *out,
+		struct zn_err *err)
 {
 	const struct put_of *put = &cutter->put_of[index];
 	const struct planned *piece = &cutter->plan[put->plan];
@@ -418,7 +454,8 @@ enum zn_code zn_cutter_payload(const struct zn_cutter *cutter, size_t index, str
 
 	zn_buf_clear(out);
 	zn_write_u8(out, ZN_PIECE_FORMAT);
-	zn_buf_add(out, zn_view_sub(vectors, put->vector, 1 + 8 * (size_t)vectors.data[put->vector]));
+	zn_buf_add(out, zn_view_sub(vectors, put->vector,
+					1 + 8 * (size_t)vectors.data[put->vector]));
 	zn_buf_add(out, zn_view_sub(arena, piece->state_at, piece->state_len));
 	zn_write_varint(out, piece->item_count);
 	zn_buf_add(out, zn_view_sub(arena, piece->items_at, piece->items_len));

@@ -2,11 +2,15 @@
 
 #define P EMIT_PLAIN
 #define B EMIT_BACKSLASH
+/* clang-format off */
 const uint8_t emit_label_class[256] = {
-	['!'] = B, ['"'] = B, ['#'] = B, ['$'] = B, ['%'] = B, ['&'] = B, ['\''] = B, ['('] = B, [')'] = B, ['*'] = P, ['+'] = B, [','] = B, ['-'] = P,
-	['.'] = B, ['/'] = P, ['0' ... '9'] = P, [':'] = B, [';'] = B, ['<'] = B, ['='] = B, ['>'] = B, ['?'] = B, ['@'] = B, ['A' ... 'Z'] = P,
-	['['] = B, ['\\'] = B, [']'] = B, ['^'] = B, ['_'] = P, ['`'] = B, ['a' ... 'z'] = P, ['{'] = B, ['|'] = B, ['}'] = B, ['~'] = B,
+	['!'] = B, ['"'] = B, ['#'] = B, ['$'] = B, ['%'] = B, ['&'] = B, ['\''] = B, ['('] = B,
+	[')'] = B, ['*'] = P, ['+'] = B, [','] = B, ['-'] = P, ['.'] = B, ['/'] = P,
+	['0' ... '9'] = P, [':'] = B, [';'] = B, ['<'] = B, ['='] = B, ['>'] = B, ['?'] = B,
+	['@'] = B, ['A' ... 'Z'] = P, ['['] = B, ['\\'] = B, ['^'] = B, ['_'] = P, ['`'] = B,
+	['a' ... 'z'] = P, ['{'] = B, ['|'] = B, ['}'] = B, ['~'] = B,
 };
+/* clang-format on */
 #undef P
 #undef B
 
@@ -17,7 +21,9 @@ void emit_name(struct zn_buf *out, struct zn_view wire, const struct zn_name *ap
 
 	if (!to)
 		return;
-	while (wire.data[at] != 0 && (wire.len - at != tail || !apex || memcmp(wire.data + at, apex->wire, tail) != 0)) {
+	while (wire.data[at] != 0 &&
+			(wire.len - at != tail || !apex ||
+					memcmp(wire.data + at, apex->wire, tail) != 0)) {
 		if (at)
 			*to++ = '.';
 		to = emit_label(to, wire.data + at + 1, wire.data[at]);
@@ -30,7 +36,8 @@ void emit_name(struct zn_buf *out, struct zn_view wire, const struct zn_name *ap
 	emit_end(out, to);
 }
 
-/* Labels of a key end with 00 and stand in reverse order. The start of the one that ends before `end`. */
+/* Labels of a key end with 00 and stand in reverse order. The start of the one that ends before
+ * `end`. */
 static size_t label_before(struct zn_view key, size_t end)
 {
 	size_t from = end - 1;
@@ -67,7 +74,9 @@ size_t emit_key_width(struct zn_view key)
 		return 1;
 	for (size_t i = 0; i + 1 < key.len; i++) {
 		uint8_t class = emit_label_class[key.data[i]];
-		width += key.data[i] == 0 || class == EMIT_PLAIN ? 1 : class == EMIT_BACKSLASH ? 2 : 4;
+		width += key.data[i] == 0 || class == EMIT_PLAIN ? 1
+			 : class == EMIT_BACKSLASH               ? 2
+								 : 4;
 	}
 	return width;
 }

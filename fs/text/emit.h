@@ -1,13 +1,16 @@
-/* fs/text/emit.h - small writers of zone text, without a format string a record. For print.c and print_rdata.c.
+/* fs/text/emit.h - small writers of zone text, without a format string a record. For print.c and
+ * print_rdata.c.
  *
- * Each asks the buffer for the most it can need, once, and writes by itself; a buffer that has failed takes nothing. */
+ * Each asks the buffer for the most it can need, once, and writes by itself; a buffer that has
+ * failed takes nothing. */
 #pragma once
 #include "store/dns/name.h"
 
 /* Room for `most` bytes, or NULL. The writer gives back where it stopped with emit_end(). */
 static inline uint8_t *emit_room(struct zn_buf *out, size_t most)
 {
-	if (!out->failed && out->capacity > most && out->len < out->capacity - most && out->max - out->len > most)
+	if (!out->failed && out->capacity > most && out->len < out->capacity - most &&
+			out->max - out->len > most)
 		return out->data + out->len;
 	return zn_buf_reserve(out, most) ? out->data + out->len : NULL;
 }
@@ -69,7 +72,8 @@ static inline uint8_t *emit_escape(uint8_t *at, uint8_t byte)
 	return at;
 }
 
-/* Bytes of labels that every name server takes as they are. Other printable ones get a backslash, the rest is \DDD. */
+/* Bytes of labels that every name server takes as they are. Other printable ones get a backslash,
+ * the rest is \DDD. */
 enum { EMIT_NUMERIC = 0, EMIT_PLAIN, EMIT_BACKSLASH };
 extern const uint8_t emit_label_class[256];
 
@@ -87,7 +91,8 @@ static inline uint8_t *emit_label(uint8_t *at, const uint8_t *label, size_t len)
 	}
 	return at;
 }
-/* A wire name, relative where it ends with `apex` (may be NULL): "www", "@", else with its dot: "other.example.". */
+/* A wire name, relative where it ends with `apex` (may be NULL): "www", "@", else with its dot:
+ * "other.example.". */
 void emit_name(struct zn_buf *out, struct zn_view wire, const struct zn_name *apex);
 /* A key relative to the apex: "www", "@". */
 void emit_key(struct zn_buf *out, struct zn_view key);

@@ -1,21 +1,24 @@
 #include "fs/text/log.h"
 
-/* An entry in the log: a byte of flags, varint length; of an item varint skipped, 6 bytes hash, varint records unless it is a record; then what of the
- * state is not as behind the entry before it. */
+/* An entry in the log: a byte of flags, varint length; of an item varint skipped, 6 bytes hash,
+ * varint records unless it is a record; then what of the state is not as behind the entry before
+ * it. */
 enum {
-	KIND = 3,	   /* enum zn_item_kind */
+	KIND = 3, /* enum zn_item_kind */
 	NOT_AN_ITEM = 3,
-	OWNER = 4,	   /* u8 length, wire */
-	WITHIN_APEX = 8,   /* the apex follows the owner's bytes */
-	LAST_TTL = 16,	   /* u32; the last TTL is known */
-	ALL = 32,	   /* u8 flags, u32 and u32 TTL, u8 length and wire of the origin */
+	OWNER = 4,       /* u8 length, wire */
+	WITHIN_APEX = 8, /* the apex follows the owner's bytes */
+	LAST_TTL = 16,   /* u32; the last TTL is known */
+	ALL = 32,        /* u8 flags, u32 and u32 TTL, u8 length and wire of the origin */
 };
 
 #define ENTRY_BYTES_MAX (1 + 10 + 10 + 6 + 10 + 1 + ZN_NAME_MAX + 4 + 9 + 1 + ZN_NAME_MAX)
 
 void zn_entry_log_init(struct zn_entry_log *log, const struct zn_name *apex)
 {
-	*log = (struct zn_entry_log){.apex = *apex, .bytes = ZN_BUF_INIT(SIZE_MAX / 2), .state = {.origin = *apex}};
+	*log = (struct zn_entry_log){.apex = *apex,
+			.bytes = ZN_BUF_INIT(SIZE_MAX / 2),
+			.state = {.origin = *apex}};
 }
 
 void zn_entry_log_release(struct zn_entry_log *log)
@@ -36,7 +39,8 @@ static bool strip_apex(const struct zn_entry_log *log, const struct zn_name *own
 	while (at < owner->len && owner->len - at > log->apex.len)
 		at += 1u + owner->wire[at];
 	*ret_len = at;
-	return owner->len - at == log->apex.len && memcmp(owner->wire + at, log->apex.wire, log->apex.len) == 0;
+	return owner->len - at == log->apex.len &&
+	       memcmp(owner->wire + at, log->apex.wire, log->apex.len) == 0;
 }
 
 static uint8_t state_flags(const struct zn_entry_log *log, const struct zn_text_state *after)
@@ -46,8 +50,10 @@ static uint8_t state_flags(const struct zn_entry_log *log, const struct zn_text_
 
 	if (!same_name(&before->owner, &after->owner))
 		flags |= OWNER;
-	if (before->default_ttl_known != after->default_ttl_known || before->default_ttl != after->default_ttl ||
-		before->last_ttl_known > after->last_ttl_known || !same_name(&before->origin, &after->origin))
+	if (before->default_ttl_known != after->default_ttl_known ||
+			before->default_ttl != after->default_ttl ||
+			before->last_ttl_known > after->last_ttl_known ||
+			!same_name(&before->origin, &after->origin))
 		return flags | ALL;
 	if (before->last_ttl_known != after->last_ttl_known || before->last_ttl != after->last_ttl)
 		flags |= LAST_TTL;
@@ -76,7 +82,8 @@ static uint8_t *put_u32(uint8_t *at, uint32_t value)
 }
 
 /* Writes what is new in the state, and keeps it. */
-static uint8_t *put_state(struct zn_text_state *kept, uint8_t *at, uint8_t flags, size_t owner_len, const struct zn_text_state *after)
+static uint8_t *put_state(struct zn_text_state *kept, uint8_t *at, uint8_t flags, size_t owner_len,
+		const struct zn_text_state *after)
 {
 	if (flags & OWNER) {
 		at = put_bytes(at, after->owner.wire, owner_len);
@@ -98,7 +105,8 @@ static uint8_t *put_state(struct zn_text_state *kept, uint8_t *at, uint8_t flags
 	return at;
 }
 
-void zn_entry_log_add(struct zn_entry_log *log, const struct zn_item *item, size_t end, const struct zn_text_state *after)
+void zn_entry_log_add(struct zn_entry_log *log, const struct zn_item *item, size_t end,
+		const struct zn_text_state *after)
 {
 	uint8_t flags = state_flags(log, after), *at;
 	size_t stop = item ? item->offset + item->len : end, owner_len = after->owner.len, stripped;
@@ -127,9 +135,12 @@ void zn_entry_log_add(struct zn_entry_log *log, const struct zn_item *item, size
 		zn_entry_log_add(log, NULL, end, after);
 }
 
-struct zn_entry_reader zn_entry_log_read(const struct zn_entry_log *log, const struct zn_serial_shift *shift)
+struct zn_entry_reader zn_entry_log_read(
+		const struct zn_entry_log *log, const struct zn_serial_shift *shift)
 {
-	return (struct zn_entry_reader){.log = log, .shift = *shift, .in = zn_reader_init(zn_buf_view(&log->bytes))};
+	return (struct zn_entry_reader){.log = log,
+			.shift = *shift,
+			.in = zn_reader_init(zn_buf_view(&log->bytes))};
 }
 
 bool zn_entry_next(struct zn_entry_reader *reader)
@@ -141,7 +152,8 @@ bool zn_entry_next(struct zn_entry_reader *reader)
 		return false;
 	uint8_t flags = zn_read_u8(r);
 	size_t len = (size_t)zn_read_varint(r);
-	bool serial = reader->shift.offset >= parsed_start && reader->shift.offset < parsed_start + len;
+	bool serial = reader->shift.offset >= parsed_start &&
+		      reader->shift.offset < parsed_start + len;
 
 	reader->parsed_end = parsed_start + len;
 	reader->end = start + len + (serial ? reader->shift.grown : 0);
@@ -183,7 +195,8 @@ void zn_entry_change_state(const struct zn_entry_reader *reader, struct zn_text_
 
 	if (reader->flags & OWNER) {
 		name = zn_read_view(&r, zn_read_u8(&r));
-		set_name(&state->owner, name, reader->flags & WITHIN_APEX ? &reader->log->apex : NULL);
+		set_name(&state->owner, name,
+				reader->flags & WITHIN_APEX ? &reader->log->apex : NULL);
 	}
 	if (reader->flags & LAST_TTL) {
 		state->last_ttl_known = true;

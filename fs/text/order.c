@@ -4,8 +4,11 @@
 
 typedef unsigned __int128 fraction;
 
-#define STEP_MIN 16	 /* so much room is left between new keys, unless the last byte has to be used */
-#define APPEND_SHARE 64	 /* a text that grows at its end takes this part of what is left, not half of it each time */
+#define STEP_MIN 16 /* so much room is left between new keys, unless the last byte has to be used  \
+		     */
+#define APPEND_SHARE                                                                               \
+	64 /* a text that grows at its end takes this part of what is left, not half of it each    \
+	      time */
 
 /* The first `len` bytes of a key as a number; bytes it has not are 00. */
 static fraction leading(struct zn_view key, unsigned len)
@@ -17,7 +20,8 @@ static fraction leading(struct zn_view key, unsigned len)
 	return value;
 }
 
-static void make_key(fraction value, unsigned len, uint32_t site, uint32_t counter, struct zn_order_key *ret_key)
+static void make_key(fraction value, unsigned len, uint32_t site, uint32_t counter,
+		struct zn_order_key *ret_key)
 {
 	ret_key->len = (uint8_t)(len + 8);
 	zn_put_u32(ret_key->bytes + len, site);
@@ -26,10 +30,12 @@ static void make_key(fraction value, unsigned len, uint32_t site, uint32_t count
 		ret_key->bytes[--len] = (uint8_t)value;
 }
 
-bool zn_order_between(struct zn_view before, struct zn_view after, size_t count, uint32_t site, uint32_t counter, struct zn_order_key *ret_keys)
+bool zn_order_between(struct zn_view before, struct zn_view after, size_t count, uint32_t site,
+		uint32_t counter, struct zn_order_key *ret_keys)
 {
 	for (unsigned len = 1; len <= ZN_ORDER_FRACTION_MAX; len++) {
-		/* Fractions above `low` and up to `high` differ from both neighbours within their own bytes. */
+		/* Fractions above `low` and up to `high` differ from both neighbours within their
+		 * own bytes. */
 		fraction low = leading(before, len), high = after.len ? leading(after, len) : 0;
 
 		if (after.len && high == 0)

@@ -14,7 +14,8 @@ static void write_name(struct zn_buf *out, const struct zn_name *name)
 
 void zn_piece_write_state(struct zn_buf *out, const struct zn_text_state *state)
 {
-	zn_write_u8(out, (uint8_t)((state->default_ttl_known ? DEFAULT_TTL_KNOWN : 0) | (state->last_ttl_known ? LAST_TTL_KNOWN : 0)));
+	zn_write_u8(out, (uint8_t)((state->default_ttl_known ? DEFAULT_TTL_KNOWN : 0) |
+					 (state->last_ttl_known ? LAST_TTL_KNOWN : 0)));
 	zn_write_u32(out, state->default_ttl_known ? state->default_ttl : 0);
 	zn_write_u32(out, state->last_ttl_known ? state->last_ttl : 0);
 	write_name(out, &state->origin);
@@ -42,7 +43,8 @@ static size_t varint_size(uint64_t value)
 
 size_t zn_piece_item_size(size_t skipped, size_t len, const struct zn_item *item)
 {
-	return varint_size(skipped) + varint_size(len) + 1 + 6 + (item->kind == ZN_ITEM_RECORD ? 0 : varint_size(item->records));
+	return varint_size(skipped) + varint_size(len) + 1 + 6 +
+	       (item->kind == ZN_ITEM_RECORD ? 0 : varint_size(item->records));
 }
 
 /* A name of the state on entry, or none. */
@@ -131,7 +133,8 @@ void zn_piece_state(const struct zn_piece *piece, struct zn_text_state *ret_stat
 
 struct zn_piece_items zn_piece_items(const struct zn_piece *piece)
 {
-	return (struct zn_piece_items){.in = zn_reader_init(piece->items), .left = piece->item_count};
+	return (struct zn_piece_items){
+			.in = zn_reader_init(piece->items), .left = piece->item_count};
 }
 
 bool zn_piece_next(struct zn_piece_items *items, struct zn_item *ret_item)

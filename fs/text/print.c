@@ -4,11 +4,11 @@
 #include "store/dns/rdata.h"
 
 enum {
-	FLUSH = 256 << 10,	/* bytes in the buffer that are handed on */
-	OWNER_WIDTH = 24,	/* longer owners stand out of their column rather than widen it */
-	TYPE_WIDTH = 10,	/* NSEC3PARAM */
-	TTLS = 64,		/* different ones that are counted */
-	TYPES_CACHED = 258,	/* up to CAA */
+	FLUSH = 256 << 10,  /* bytes in the buffer that are handed on */
+	OWNER_WIDTH = 24,   /* longer owners stand out of their column rather than widen it */
+	TYPE_WIDTH = 10,    /* NSEC3PARAM */
+	TTLS = 64,          /* different ones that are counted */
+	TYPES_CACHED = 258, /* up to CAA */
 };
 
 /* How the lines of one zone are laid out. */
@@ -16,11 +16,17 @@ struct layout {
 	const struct zn_name *apex;
 	uint32_t default_ttl;
 	size_t owner_width, ttl_width, type_width;
-	struct { uint8_t len; char text[ZN_TYPE_TEXT_MAX]; } types[TYPES_CACHED];
+	struct {
+		uint8_t len;
+		char text[ZN_TYPE_TEXT_MAX];
+	} types[TYPES_CACHED];
 };
 
 struct ttl_counts {
-	struct { uint32_t ttl; size_t records; } list[TTLS];
+	struct {
+		uint32_t ttl;
+		size_t records;
+	} list[TTLS];
 	size_t count;
 };
 
@@ -52,7 +58,8 @@ static uint32_t common_ttl(const struct ttl_counts *counts)
 
 	for (size_t i = 1; i < counts->count; i++)
 		if (counts->list[i].records > counts->list[best].records ||
-			(counts->list[i].records == counts->list[best].records && counts->list[i].ttl < counts->list[best].ttl))
+				(counts->list[i].records == counts->list[best].records &&
+						counts->list[i].ttl < counts->list[best].ttl))
 			best = i;
 	return counts->count ? counts->list[best].ttl : 0;
 }
@@ -69,7 +76,8 @@ static size_t type_text(struct layout *layout, uint16_t type, char text[static Z
 	if (type >= TYPES_CACHED)
 		return strlen(zn_rrtype_text(type, text));
 	if (layout->types[type].len == 0)
-		layout->types[type].len = (uint8_t)strlen(zn_rrtype_text(type, layout->types[type].text));
+		layout->types[type].len =
+				(uint8_t)strlen(zn_rrtype_text(type, layout->types[type].text));
 	memcpy(text, layout->types[type].text, layout->types[type].len);
 	return layout->types[type].len;
 }
@@ -116,7 +124,8 @@ static void go_to(struct zn_buf *out, size_t line, size_t column)
 	emit_fill(out, used < column ? column - used : 1);
 }
 
-/* Owner, TTL where it is not the default, type. An owner too long for its column takes the room of a TTL that is not there. */
+/* Owner, TTL where it is not the default, type. An owner too long for its column takes the room of
+ * a TTL that is not there. */
 static void print_head(struct layout *layout, const struct zn_record *record, struct zn_buf *out)
 {
 	size_t line = out->len, column = layout->owner_width + 1;
@@ -136,7 +145,10 @@ static void print_head(struct layout *layout, const struct zn_record *record, st
 /* "4h", "1d12h": as a master file may say it. */
 static void print_period(struct zn_buf *out, uint32_t seconds)
 {
-	static const struct { uint32_t seconds; char unit; } units[] = {{604800, 'w'}, {86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
+	static const struct {
+		uint32_t seconds;
+		char unit;
+	} units[] = {{604800, 'w'}, {86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
 
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		if (seconds / units[i].seconds == 0)
@@ -154,9 +166,11 @@ static bool print_soa(struct layout *layout, const struct zn_record *record, str
 	struct zn_soa_times times;
 	size_t indent;
 
-	if (!zn_rdata_well_formed(record->type, record->rdata) || !zn_rdata_soa(record->rdata, &times))
+	if (!zn_rdata_well_formed(record->type, record->rdata) ||
+			!zn_rdata_soa(record->rdata, &times))
 		return false;
-	const uint32_t values[] = {times.serial, times.refresh, times.retry, times.expire, times.minimum};
+	const uint32_t values[] = {
+			times.serial, times.refresh, times.retry, times.expire, times.minimum};
 	struct zn_view primary = record->rdata, mailbox;
 	size_t len = 0;
 	while (primary.data[len] != 0)
@@ -198,14 +212,16 @@ static void print_record(struct layout *layout, const struct zn_record *record, 
 	emit_byte(out, '\n');
 }
 
-/* Which records of the apex come when: the SOA, then who serves the zone, then the others as they are sorted. */
+/* Which records of the apex come when: the SOA, then who serves the zone, then the others as they
+ * are sorted. */
 static int turn(const struct zn_record *record)
 {
 	return record->type == ZN_TYPE_SOA ? 0 : record->type == ZN_TYPE_NS ? 1 : 2;
 }
 
-enum zn_code zn_print_zone(const struct zn_zone *zone, struct zn_buf *out, enum zn_code (*flush)(void *context, struct zn_buf *out),
-	void *context, struct zn_err *err)
+enum zn_code zn_print_zone(const struct zn_zone *zone, struct zn_buf *out,
+		enum zn_code (*flush)(void *context, struct zn_buf *out), void *context,
+		struct zn_err *err)
 {
 	struct layout layout = {.apex = zn_zone_apex(zone)};
 	size_t count = zn_zone_count(zone), apex_end = 0;

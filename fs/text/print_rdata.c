@@ -6,29 +6,40 @@
 #include "fs/text/print.h"
 #include "store/base/wire.h"
 
+/* clang-format off */
 /* The fields of a type, one character each, with a blank between them:
- *   n  name                    t  character-string, quoted        T  one or more of them     o  one or none
- *   1 2 4  number              i  IPv4 address    I  IPv6 address    6  address by nibbles of 16 bits (ILNP)
- *   x  hex to the end          b  base64 to the end               K  key of IPSECKEY, base64 or nothing
- *   d  time, YYYYMMDDHHmmSS    y  type mnemonic                   m  types of a bitmap
- *   s  salt, hex or "-"        w  hash in base32hex               e  bytes in hex with dashes (EUI)
- *   a  tag of CAA              q  the rest as one quoted string
- *   g  gateway of IPSECKEY     h  HIP     v  SvcParams     l  LOC     p  APL */
+ *   n  name                    i  IPv4 address                 I  IPv6 address
+ *   1 2 4  number              6  64 bits in groups of 16 (ILNP)
+ *   t  string, in quotes       T  one or more of them          o  one or none
+ *   q  the rest as one string  x  hex to the end               b  base64 to the end
+ *   d  time, YYYYMMDDHHmmSS    y  type mnemonic                m  types of a bitmap
+ *   s  salt, hex or "-"        w  hash in base32hex            e  hex with dashes (EUI)
+ *   a  tag of CAA              g  gateway of IPSECKEY          K  its key: base64 or nothing
+ *   h  HIP                     v  SvcParams
+ *   l  LOC                     p  APL */
 static const struct layout {
 	uint16_t type;
 	const char *fields;
 } layouts[] = {
-	{ZN_TYPE_A, "i"}, {ZN_TYPE_NS, "n"}, {3, "n"}, {4, "n"}, {ZN_TYPE_CNAME, "n"}, {ZN_TYPE_SOA, "nn44444"}, {ZN_TYPE_MB, "n"}, {ZN_TYPE_MG, "n"},
-	{ZN_TYPE_MR, "n"}, {ZN_TYPE_PTR, "n"}, {ZN_TYPE_HINFO, "tt"}, {ZN_TYPE_MINFO, "nn"}, {ZN_TYPE_MX, "2n"}, {ZN_TYPE_TXT, "T"}, {ZN_TYPE_RP, "nn"},
-	{ZN_TYPE_AFSDB, "2n"}, {19, "t"}, {20, "to"}, {21, "2n"}, {ZN_TYPE_SIG, "y114dd2nb"}, {ZN_TYPE_KEY, "211b"}, {26, "2nn"}, {ZN_TYPE_AAAA, "I"},
-	{ZN_TYPE_LOC, "l"}, {ZN_TYPE_SRV, "222n"}, {ZN_TYPE_NAPTR, "22tttn"}, {ZN_TYPE_KX, "2n"}, {ZN_TYPE_CERT, "221b"}, {ZN_TYPE_DNAME, "n"},
-	{ZN_TYPE_APL, "p"}, {ZN_TYPE_DS, "211x"}, {ZN_TYPE_SSHFP, "11x"}, {ZN_TYPE_IPSECKEY, "111gK"}, {ZN_TYPE_RRSIG, "y114dd2nb"},
-	{ZN_TYPE_NSEC, "nm"}, {ZN_TYPE_DNSKEY, "211b"}, {ZN_TYPE_DHCID, "b"}, {ZN_TYPE_NSEC3, "112swm"}, {ZN_TYPE_NSEC3PARAM, "112s"},
-	{ZN_TYPE_TLSA, "111x"}, {ZN_TYPE_SMIMEA, "111x"}, {ZN_TYPE_HIP, "h"}, {ZN_TYPE_RKEY, "211b"}, {ZN_TYPE_CDS, "211x"}, {ZN_TYPE_CDNSKEY, "211b"},
-	{ZN_TYPE_OPENPGPKEY, "b"}, {ZN_TYPE_CSYNC, "42m"}, {ZN_TYPE_ZONEMD, "411x"}, {ZN_TYPE_SVCB, "2nv"}, {ZN_TYPE_HTTPS, "2nv"}, {ZN_TYPE_SPF, "T"},
-	{ZN_TYPE_NID, "26"}, {ZN_TYPE_L32, "2i"}, {ZN_TYPE_L64, "26"}, {ZN_TYPE_LP, "2n"}, {ZN_TYPE_EUI48, "e"}, {ZN_TYPE_EUI64, "e"},
-	{ZN_TYPE_URI, "22q"}, {ZN_TYPE_CAA, "1aq"}, {ZN_TYPE_DLV, "211x"}, {ZN_TYPE_ALIAS, "n"}, {ZN_TYPE_LUA, "yT"},
+	{ZN_TYPE_A, "i"}, {ZN_TYPE_NS, "n"}, {3, "n"}, {4, "n"}, {ZN_TYPE_CNAME, "n"},
+	{ZN_TYPE_SOA, "nn44444"}, {ZN_TYPE_MB, "n"}, {ZN_TYPE_MG, "n"}, {ZN_TYPE_MR, "n"},
+	{ZN_TYPE_PTR, "n"}, {ZN_TYPE_HINFO, "tt"}, {ZN_TYPE_MINFO, "nn"}, {ZN_TYPE_MX, "2n"},
+	{ZN_TYPE_TXT, "T"}, {ZN_TYPE_RP, "nn"}, {ZN_TYPE_AFSDB, "2n"}, {19, "t"}, {20, "to"},
+	{21, "2n"}, {ZN_TYPE_SIG, "y114dd2nb"}, {ZN_TYPE_KEY, "211b"}, {26, "2nn"},
+	{ZN_TYPE_AAAA, "I"}, {ZN_TYPE_LOC, "l"}, {ZN_TYPE_SRV, "222n"}, {ZN_TYPE_NAPTR, "22tttn"},
+	{ZN_TYPE_KX, "2n"}, {ZN_TYPE_CERT, "221b"}, {ZN_TYPE_DNAME, "n"}, {ZN_TYPE_APL, "p"},
+	{ZN_TYPE_DS, "211x"}, {ZN_TYPE_SSHFP, "11x"}, {ZN_TYPE_IPSECKEY, "111gK"},
+	{ZN_TYPE_RRSIG, "y114dd2nb"}, {ZN_TYPE_NSEC, "nm"}, {ZN_TYPE_DNSKEY, "211b"},
+	{ZN_TYPE_DHCID, "b"}, {ZN_TYPE_NSEC3, "112swm"}, {ZN_TYPE_NSEC3PARAM, "112s"},
+	{ZN_TYPE_TLSA, "111x"}, {ZN_TYPE_SMIMEA, "111x"}, {ZN_TYPE_HIP, "h"},
+	{ZN_TYPE_RKEY, "211b"}, {ZN_TYPE_CDS, "211x"}, {ZN_TYPE_CDNSKEY, "211b"},
+	{ZN_TYPE_OPENPGPKEY, "b"}, {ZN_TYPE_CSYNC, "42m"}, {ZN_TYPE_ZONEMD, "411x"},
+	{ZN_TYPE_SVCB, "2nv"}, {ZN_TYPE_HTTPS, "2nv"}, {ZN_TYPE_SPF, "T"}, {ZN_TYPE_NID, "26"},
+	{ZN_TYPE_L32, "2i"}, {ZN_TYPE_L64, "26"}, {ZN_TYPE_LP, "2n"}, {ZN_TYPE_EUI48, "e"},
+	{ZN_TYPE_EUI64, "e"}, {ZN_TYPE_URI, "22q"}, {ZN_TYPE_CAA, "1aq"}, {ZN_TYPE_DLV, "211x"},
+	{ZN_TYPE_ALIAS, "n"}, {ZN_TYPE_LUA, "yT"},
 };
+/* clang-format on */
 
 static const char *layout_of(uint16_t type)
 {
@@ -121,12 +132,15 @@ static void print_hex(struct print *p, struct zn_view bytes)
 
 static void print_base64(struct print *p, struct zn_view bytes)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digits[] =
+			"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	uint8_t *at = emit_room(p->out, (bytes.len + 2) / 3 * 4);
 
 	for (size_t i = 0; at && i < bytes.len; i += 3) {
 		size_t left = bytes.len - i;
-		uint32_t bits = (uint32_t)bytes.data[i] << 16 | (left > 1 ? (uint32_t)bytes.data[i + 1] << 8 : 0) | (left > 2 ? bytes.data[i + 2] : 0);
+		uint32_t bits = (uint32_t)bytes.data[i] << 16 |
+				(left > 1 ? (uint32_t)bytes.data[i + 1] << 8 : 0) |
+				(left > 2 ? bytes.data[i + 2] : 0);
 		*at++ = (uint8_t)digits[bits >> 18];
 		*at++ = (uint8_t)digits[bits >> 12 & 63];
 		*at++ = left > 1 ? (uint8_t)digits[bits >> 6 & 63] : '=';
@@ -206,7 +220,8 @@ static void print_time(struct print *p)
 	struct tm tm;
 
 	gmtime_r(&seconds, &tm);
-	zn_buf_addf(p->out, "%04d%02d%02d%02d%02d%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	zn_buf_addf(p->out, "%04d%02d%02d%02d%02d%02d", tm.tm_year + 1900, tm.tm_mon + 1,
+			tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
 /* Numbers that are no types of records have no text that is read back. */
@@ -220,7 +235,8 @@ static void print_type(struct print *p, uint16_t type)
 		p->in.failed = true;
 }
 
-/* RFC 4034 4.1.2. A bitmap written otherwise than a parser would write it (00 at the end of a window) is left to RFC 3597. */
+/* RFC 4034 4.1.2. A bitmap written otherwise than a parser would write it (00 at the end of a
+ * window) is left to RFC 3597. */
 static void print_bitmap(struct print *p)
 {
 	int last = -1;
@@ -229,7 +245,8 @@ static void print_bitmap(struct print *p)
 	while (zn_reader_left(&p->in) > 0) {
 		int window = zn_read_u8(&p->in);
 		struct zn_view bits = zn_read_view(&p->in, zn_read_u8(&p->in));
-		if (window <= last || bits.len < 1 || bits.len > 32 || bits.data[bits.len - 1] == 0) {
+		if (window <= last || bits.len < 1 || bits.len > 32 ||
+				bits.data[bits.len - 1] == 0) {
 			p->in.failed = true;
 			return;
 		}
@@ -256,7 +273,8 @@ static void print_tag(struct print *p)
 		p->in.failed = true;
 	for (size_t i = 0; i < tag.len; i++) {
 		uint8_t byte = tag.data[i];
-		if (!((byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z')))
+		if (!((byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
+				    (byte >= 'a' && byte <= 'z')))
 			p->in.failed = true;
 	}
 	zn_buf_add(p->out, tag);
@@ -305,7 +323,8 @@ static void print_hip(struct print *p)
 }
 
 /* RFC 9460 2.1, RFC 9461 (dohpath). Keys that name servers in use do not know are keyNNNNN. */
-static const char *const param_names[] = {"mandatory", "alpn", "no-default-alpn", "port", "ipv4hint", "ech", "ipv6hint", "dohpath"};
+static const char *const param_names[] = {"mandatory", "alpn", "no-default-alpn", "port",
+		"ipv4hint", "ech", "ipv6hint", "dohpath"};
 enum { MANDATORY, ALPN, NO_DEFAULT_ALPN, PORT, IPV4HINT, ECH, IPV6HINT, DOHPATH, PARAM_NAMES };
 
 static void print_param_name(struct print *p, unsigned key)
@@ -437,30 +456,35 @@ static void print_loc_size(struct print *p, uint8_t size)
 }
 
 /* Thousandths of a second of arc from the equator or meridian. */
-static void print_loc_angle(struct print *p, uint32_t angle, uint32_t degrees_max, const char *signs)
+static void print_loc_angle(
+		struct print *p, uint32_t angle, uint32_t degrees_max, const char *signs)
 {
 	bool positive = angle >= UINT32_C(1) << 31;
 	uint32_t value = positive ? angle - (UINT32_C(1) << 31) : (UINT32_C(1) << 31) - angle;
 
 	if (value > degrees_max * 3600000)
 		p->in.failed = true;
-	zn_buf_addf(p->out, "%u %u %u.%03u %c ", (unsigned)(value / 3600000), (unsigned)(value / 60000 % 60), (unsigned)(value / 1000 % 60),
-		(unsigned)(value % 1000), signs[positive ? 0 : 1]);
+	zn_buf_addf(p->out, "%u %u %u.%03u %c ", (unsigned)(value / 3600000),
+			(unsigned)(value / 60000 % 60), (unsigned)(value / 1000 % 60),
+			(unsigned)(value % 1000), signs[positive ? 0 : 1]);
 }
 
 /* RFC 1876 3. */
 static void print_loc(struct print *p)
 {
 	const uint32_t ground = 10000000; /* cm below which heights are negative */
-	uint8_t version = zn_read_u8(&p->in), size = zn_read_u8(&p->in), horizontal = zn_read_u8(&p->in), vertical = zn_read_u8(&p->in);
-	uint32_t latitude = zn_read_u32(&p->in), longitude = zn_read_u32(&p->in), altitude = zn_read_u32(&p->in);
+	uint8_t version = zn_read_u8(&p->in), size = zn_read_u8(&p->in),
+		horizontal = zn_read_u8(&p->in), vertical = zn_read_u8(&p->in);
+	uint32_t latitude = zn_read_u32(&p->in), longitude = zn_read_u32(&p->in),
+		 altitude = zn_read_u32(&p->in);
 	uint32_t cm = altitude < ground ? ground - altitude : altitude - ground;
 
 	if (version != 0)
 		p->in.failed = true;
 	print_loc_angle(p, latitude, 90, "NS");
 	print_loc_angle(p, longitude, 180, "EW");
-	zn_buf_addf(p->out, "%s%u.%02um", altitude < ground ? "-" : "", (unsigned)(cm / 100), (unsigned)(cm % 100));
+	zn_buf_addf(p->out, "%s%u.%02um", altitude < ground ? "-" : "", (unsigned)(cm / 100),
+			(unsigned)(cm % 100));
 	print_loc_size(p, size);
 	print_loc_size(p, horizontal);
 	print_loc_size(p, vertical);
@@ -476,18 +500,21 @@ static void print_apl(struct print *p)
 	while (zn_reader_left(&p->in) > 0) {
 		char text[INET6_ADDRSTRLEN] = "";
 		uint8_t address[16] = {0};
-		unsigned family = zn_read_u16(&p->in), prefix = zn_read_u8(&p->in), len = zn_read_u8(&p->in);
+		unsigned family = zn_read_u16(&p->in), prefix = zn_read_u8(&p->in),
+			 len = zn_read_u8(&p->in);
 		struct zn_view bytes = zn_read_view(&p->in, len & 0x7f);
 		size_t most = family == 1 ? 4 : family == 2 ? 16 : 0;
 
-		if (most == 0 || bytes.len > most || prefix > 8 * most || (bytes.len && bytes.data[bytes.len - 1] == 0)) {
+		if (most == 0 || bytes.len > most || prefix > 8 * most ||
+				(bytes.len && bytes.data[bytes.len - 1] == 0)) {
 			p->in.failed = true;
 			return;
 		}
 		if (bytes.len)
 			memcpy(address, bytes.data, bytes.len);
 		inet_ntop(family == 1 ? AF_INET : AF_INET6, address, text, sizeof(text));
-		zn_buf_addf(p->out, "%s%s%u:%s/%u", separator, len & 0x80 ? "!" : "", family, text, prefix);
+		zn_buf_addf(p->out, "%s%s%u:%s/%u", separator, len & 0x80 ? "!" : "", family, text,
+				prefix);
 		separator = " ";
 	}
 }
@@ -624,7 +651,8 @@ static void print_generic(struct print *p, struct zn_view rdata)
 	}
 }
 
-void zn_print_rdata(uint16_t type, struct zn_view rdata, const struct zn_name *apex, struct zn_buf *out)
+void zn_print_rdata(
+		uint16_t type, struct zn_view rdata, const struct zn_name *apex, struct zn_buf *out)
 {
 	const char *fields = layout_of(type);
 	struct print p = {zn_reader_init(rdata), out, apex, type};

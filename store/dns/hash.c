@@ -7,12 +7,15 @@
 #include "store/base/wire.h"
 
 #define SMALL 1024 /* bytes of most records with their owner: hashed in one go */
-#define FIXED 6	   /* type and TTL */
+#define FIXED 6    /* type and TTL */
 
-#define OWNER_MAX (2 * ZN_NAME_MAX) /* a key and an apex that are too long together make no name, but a hash */
+#define OWNER_MAX                                                                                  \
+	(2 * ZN_NAME_MAX) /* a key and an apex that are too long together make no name, but a hash \
+			   */
 
 /* The owner, absolute and in lower case, as a key is already. Returns its length. */
-static size_t put_owner(struct zn_view key, const struct zn_name *apex, uint8_t wire[static OWNER_MAX])
+static size_t put_owner(
+		struct zn_view key, const struct zn_name *apex, uint8_t wire[static OWNER_MAX])
 {
 	size_t len = 0;
 

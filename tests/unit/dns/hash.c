@@ -10,6 +10,7 @@ static struct zn_name name_of(const char *text)
 	return name;
 }
 
+/* clang-format off */
 /* docs/format.md, record hash: the examples there. */
 static const struct {
 	const char *apex, *owner;
@@ -19,13 +20,15 @@ static const struct {
 	uint64_t hash;
 } records[] = {
 	{"example.org.", "ns1.example.org.", ZN_TYPE_A, 3600, "c0000201", 0x8b7fb35107ca},
-	{"example.org.", "example.org.", ZN_TYPE_NS, 3600, "036e7331 07 6578616d706c65 03 6f7267 00", 0x47c1d87f2c10},
+	{"example.org.", "example.org.", ZN_TYPE_NS, 3600,
+		"036e7331 07 6578616d706c65 03 6f7267 00", 0x47c1d87f2c10},
 	{"example.org.", "h1.example.org.", ZN_TYPE_A, 60, "c0000201", 0x33093870cbd4},
 	/* the owner's case is nothing, nor is where the zone is cut */
 	{"Example.ORG.", "Ns1.eXample.org.", ZN_TYPE_A, 3600, "c0000201", 0x8b7fb35107ca},
 	{"org.", "ns1.example.org.", ZN_TYPE_A, 3600, "c0000201", 0x8b7fb35107ca},
 	{".", "ns1.example.org.", ZN_TYPE_A, 3600, "c0000201", 0x8b7fb35107ca},
 };
+/* clang-format on */
 
 START_TEST(hash)
 {
@@ -35,7 +38,10 @@ START_TEST(hash)
 
 	ck_assert_int_eq(zn_key_from_name(&owner, &apex, &key), ZN_OK);
 	ck_assert_int_eq(zn_buf_add_from_hex(&rdata, records[_i].rdata), ZN_OK);
-	struct zn_record record = {.owner = zn_key_view(&key), .rdata = zn_buf_view(&rdata), .ttl = records[_i].ttl, .type = records[_i].type};
+	struct zn_record record = {.owner = zn_key_view(&key),
+			.rdata = zn_buf_view(&rdata),
+			.ttl = records[_i].ttl,
+			.type = records[_i].type};
 	ck_assert_uint_eq(zn_record_hash(&apex, &record), records[_i].hash);
 	/* Each part counts. */
 	record.ttl++;

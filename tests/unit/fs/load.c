@@ -70,7 +70,8 @@ static void put_rows(struct zn_txn *txn, const struct zn_zone *records)
 	ck_ok(zn_records_apply(txn, ID, stored, &mode, &change, &err));
 }
 
-static enum zn_code each_stored(void *context, struct zn_view order, struct zn_stamp stamp, struct zn_view payload)
+static enum zn_code each_stored(
+		void *context, struct zn_view order, struct zn_stamp stamp, struct zn_view payload)
 {
 	struct zn_cut *cut = context;
 	struct zn_piece *piece = (struct zn_piece *)&cut->stored[cut->stored_count++];
@@ -98,17 +99,26 @@ static void save_at(const char *text, struct zn_stamp mtime)
 	struct zn_record soa = zn_zone_at(parsed.zone, 0);
 	for (size_t i = 0; soa.type != ZN_TYPE_SOA; i++)
 		soa = zn_zone_at(parsed.zone, i);
-	struct zn_cut cut = {.text = zn_view_str(text), .parsed_len = strlen(text), .serial_offset = parsed.serial_offset, .stored = stored, .site = 1,
-		.soa_hash = zn_record_hash(&zone.zone.name, &soa), .counter = ++counter};
+	struct zn_cut cut = {.text = zn_view_str(text),
+			.parsed_len = strlen(text),
+			.serial_offset = parsed.serial_offset,
+			.stored = stored,
+			.site = 1,
+			.soa_hash = zn_record_hash(&zone.zone.name, &soa),
+			.counter = ++counter};
 	ck_ok(zn_text_each(&txn, ID, each_stored, &cut, &err));
 	ck_ok(zn_cutter_finish(cutter, &cut, &changes, &err));
 	for (size_t i = 0; i < changes.bury_count; i++)
 		ck_ok(zn_text_bury(&txn, ID, zn_order_view(&changes.bury[i]), &err));
 	for (size_t i = 0; i < changes.put_count; i++) {
 		ck_ok(zn_cutter_payload(cutter, i, &payload, &err));
-		ck_ok(zn_text_put(&txn, ID, zn_order_view(&changes.put[i]), zn_buf_view(&payload), &err));
+		ck_ok(zn_text_put(&txn, ID, zn_order_view(&changes.put[i]), zn_buf_view(&payload),
+				&err));
 	}
-	struct zn_text_head head = {.mtime = mtime, .digest = zn_zone_digest(parsed.zone), .site = 1, .counter = counter};
+	struct zn_text_head head = {.mtime = mtime,
+			.digest = zn_zone_digest(parsed.zone),
+			.site = 1,
+			.counter = counter};
 	ck_ok(zn_text_head_put(&txn, ID, &head, &err));
 	ck_ok(zn_txn_commit(&txn, &err));
 	zn_parsed_release(&parsed);
@@ -159,14 +169,17 @@ static struct zn_loaded load(struct zn_buf *text)
 
 #define TEXT(name) ZN_AUTO(zn_buf_release) struct zn_buf name = ZN_BUF_INIT(ZN_TEXT_MAX)
 
-#define BASE "$TTL 1h ; an hour\n@ SOA ns1 hostmaster 1 4h 1h 2w 5m\n\n NS ns1\nns1 A 192.0.2.1 ; here\n"
+#define BASE                                                                                       \
+	"$TTL 1h ; an hour\n@ SOA ns1 hostmaster 1 4h 1h 2w 5m\n\n NS ns1\nns1 A 192.0.2.1 ; "     \
+	"here\n"
 #define CANONICAL "$ORIGIN example.com.\n$TTL 3600\n"
 
 static void ck_canonical(const struct zn_buf *text, const char *records)
 {
 	struct zn_parsed parsed, expected;
 
-	ck_assert_msg(strncmp(zn_buf_str(text), CANONICAL, strlen(CANONICAL)) == 0, "not canonical: %s", zn_buf_str(text));
+	ck_assert_msg(strncmp(zn_buf_str(text), CANONICAL, strlen(CANONICAL)) == 0,
+			"not canonical: %s", zn_buf_str(text));
 	parse(zn_buf_view(text), NULL, &parsed);
 	parse(zn_view_str(records), NULL, &expected);
 	ck_assert(zn_digest_equal(zn_zone_digest(parsed.zone), zn_zone_digest(expected.zone)));
@@ -269,16 +282,19 @@ START_TEST(duplicates)
 }
 END_TEST
 
-/* Text that does not decode, or that a newer program wrote: the rows are shown, it is told, nothing is lost. */
+/* Text that does not decode, or that a newer program wrote: the rows are shown, it is told, nothing
+ * is lost. */
 START_TEST(damaged)
 {
-	static const struct { const char *key, *payload, *sentence; } rows[] = {
-		{"0000004d 80 00000001 00000001", "01", "does not decode"},
-		{"0000004d 80 00000001 00000001", "02aabb", "newer"},
-		{"0000004d 80 00000001 00000001", "", "does not decode"},
-		{"0000004d", "01aabb", "head"},
-		{"0000004d", "02", "newer"},
-		{"0000004d aa", "01", "decode"},
+	static const struct {
+		const char *key, *payload, *sentence;
+	} rows[] = {
+			{"0000004d 80 00000001 00000001", "01", "does not decode"},
+			{"0000004d 80 00000001 00000001", "02aabb", "newer"},
+			{"0000004d 80 00000001 00000001", "", "does not decode"},
+			{"0000004d", "01aabb", "head"},
+			{"0000004d", "02", "newer"},
+			{"0000004d aa", "01", "decode"},
 	};
 	TEXT(text);
 	struct zn_buf key = bytes_of(rows[_i].key), payload = bytes_of(rows[_i].payload);
@@ -287,7 +303,8 @@ START_TEST(damaged)
 
 	save(BASE);
 	txn = write_records();
-	ck_ok(zn_txn_put(&txn, ZN_DBI_TEXT, zn_buf_view(&key), zn_buf_view(&payload), ZN_USER, (struct zn_stamp){0}, NULL, &err));
+	ck_ok(zn_txn_put(&txn, ZN_DBI_TEXT, zn_buf_view(&key), zn_buf_view(&payload), ZN_USER,
+			(struct zn_stamp){0}, NULL, &err));
 	ck_ok(zn_txn_commit(&txn, &err));
 	struct zn_loaded loaded = load(&text);
 	ck_canonical(&text, BASE);
@@ -307,10 +324,41 @@ END_TEST
 START_TEST(presigned)
 {
 #define SIG(types) " RRSIG " types " 13 2 3600 20300101000000 20200101000000 12345 @ AQIDBA==\n"
-	static const char signed_text[] = "$TTL 3600\n@ SOA ns1.example.net. hostmaster 1 2 3 4 5 ; signed\n" SIG("SOA") " NS ns1.example.net.\n" SIG("NS")
-		" DNSKEY 256 3 13 AQIDBA==\n" SIG("DNSKEY") " NSEC www NS SOA RRSIG NSEC DNSKEY\n" SIG("NSEC") "www A 192.0.2.1\n"
-		" RRSIG A 13 3 3600 20300101000000 20200101000000 12345 @ AQIDBA==\n NSEC @ A RRSIG NSEC\n"
-		" RRSIG NSEC 13 3 3600 20300101000000 20200101000000 12345 @ AQIDBA==\n";
+	static const char signed_text[] = "$TTL 3600\n@ SOA ns1.example.net. hostmaster 1 2 3 4 5 "
+					  "; signed\n" SIG("SOA") " NS ns1.example.net.\n" SIG("NS") " DNSKEY 256 3 13 AQIDBA==\n" SIG(
+							  "DNSKEY") " NSEC www NS SOA RRSIG NSEC "
+								    "DNSKEY\n" SIG("NSEC") "www A "
+											   "192.0."
+											   "2.1\n"
+											   " RRSIG "
+											   "A 13 3 "
+											   "3600 "
+											   "2030010"
+											   "1000000"
+											   " 202001"
+											   "0100000"
+											   "0 "
+											   "12345 "
+											   "@ "
+											   "AQIDBA="
+											   "=\n "
+											   "NSEC @ "
+											   "A "
+											   "RRSIG "
+											   "NSEC\n"
+											   " RRSIG "
+											   "NSEC "
+											   "13 3 "
+											   "3600 "
+											   "2030010"
+											   "1000000"
+											   " 202001"
+											   "0100000"
+											   "0 "
+											   "12345 "
+											   "@ "
+											   "AQIDBA="
+											   "=\n";
 	static const char *const yes[] = {"1"};
 	struct zn_loaded loaded;
 	struct zn_txn txn;
@@ -392,7 +440,8 @@ START_TEST(sink_fails)
 }
 END_TEST
 
-/* The cache's word is taken: what it says is shown without a look at the rows, and forgotten when the zone changes. */
+/* The cache's word is taken: what it says is shown without a look at the rows, and forgotten when
+ * the zone changes. */
 START_TEST(cached)
 {
 	struct zn_watch *watch;
@@ -409,7 +458,10 @@ START_TEST(cached)
 	zn_loader_free(loader);
 	ck_assert_int_eq(zn_loader_new(env, local, true, &loader), ZN_OK);
 	save(BASE);
-	zn_watch_tell(watch, &(struct zn_change){.origin = ZN_OWN_SAVE, .ids = &id, .count = 1, .txnid = {0, zn_env_last_txnid(env, ZN_RECORDS)}});
+	zn_watch_tell(watch, &(struct zn_change){.origin = ZN_OWN_SAVE,
+					     .ids = &id,
+					     .count = 1,
+					     .txnid = {0, zn_env_last_txnid(env, ZN_RECORDS)}});
 	ck_ok(zn_load_stat(loader, &zone, &loaded, &err));
 	ck_assert_int_eq(zn_local_stat_get(local, &zone, &stat), ZN_OK);
 	ck_assert_uint_eq(stat.size, strlen(BASE));
@@ -419,7 +471,10 @@ START_TEST(cached)
 	ck_assert_uint_eq(loaded.stat.mtime.ns, stat.mtime.ns);
 
 	rows_say(BASE "www A 192.0.2.2\n");
-	zn_watch_tell(watch, &(struct zn_change){.origin = ZN_OWN_SAVE, .ids = &id, .count = 1, .txnid = {0, zn_env_last_txnid(env, ZN_RECORDS)}});
+	zn_watch_tell(watch, &(struct zn_change){.origin = ZN_OWN_SAVE,
+					     .ids = &id,
+					     .count = 1,
+					     .txnid = {0, zn_env_last_txnid(env, ZN_RECORDS)}});
 	zn_buf_clear(&text);
 	ck_ok(zn_load_text(loader, &zone, &sink, &loaded, &err));
 	ck_canonical(&text, BASE "www A 192.0.2.2\n");
@@ -436,7 +491,10 @@ static atomic_bool reading;
 static void version(struct zn_buf *text, unsigned number)
 {
 	zn_buf_clear(text);
-	zn_buf_addf(text, "@ 300 SOA ns1 hostmaster %u 4h 1h 2w 5m\n@ 300 NS ns1\nns1 300 A 192.0.2.1\n", number);
+	zn_buf_addf(text,
+			"@ 300 SOA ns1 hostmaster %u 4h 1h 2w 5m\n@ 300 NS ns1\nns1 300 A "
+			"192.0.2.1\n",
+			number);
 	for (unsigned i = 0; i < 300 + number; i++)
 		zn_buf_addf(text, "h%u-%u 300 A 192.0.2.%u\n", i, number, i % 256);
 }

@@ -8,6 +8,7 @@
 #define SITE 0x01020304
 #define COUNTER 7
 
+/* clang-format off */
 /* Neighbours in hex, and the fractions of the keys that go between them. */
 static const struct {
 	const char *before, *after;
@@ -26,6 +27,7 @@ static const struct {
 	{"7f 00000001 00000001", "7f ffffffff 00000001", 1, "7f7f"},
 	{"7f 01020304 00000001", "7f 01020304 00000002", 1, "7f01020304000000017f"},
 };
+/* clang-format on */
 
 static void from_hex(const char *hex, struct zn_buf *out)
 {
@@ -33,7 +35,8 @@ static void from_hex(const char *hex, struct zn_buf *out)
 	ck_assert_int_eq(zn_buf_add_from_hex(out, hex), ZN_OK);
 }
 
-static void check_between(struct zn_view before, struct zn_view after, const struct zn_order_key *keys, size_t count)
+static void check_between(struct zn_view before, struct zn_view after,
+		const struct zn_order_key *keys, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct zn_view key = zn_order_view(&keys[i]);
@@ -55,7 +58,8 @@ START_TEST(between)
 
 	from_hex(gaps[_i].before, &before);
 	from_hex(gaps[_i].after, &after);
-	ck_assert(zn_order_between(zn_buf_view(&before), zn_buf_view(&after), gaps[_i].count, SITE, COUNTER, keys));
+	ck_assert(zn_order_between(zn_buf_view(&before), zn_buf_view(&after), gaps[_i].count, SITE,
+			COUNTER, keys));
 	check_between(zn_buf_view(&before), zn_buf_view(&after), keys, gaps[_i].count);
 	for (size_t i = 0; i < gaps[_i].count; i++) {
 		struct zn_view key = zn_order_view(&keys[i]);
@@ -69,14 +73,17 @@ START_TEST(between)
 }
 END_TEST
 
-/* Insertions one after the other, always behind, always before, always in the middle: hundreds fit; then the gap says that it is used up. */
+/* Insertions one after the other, always behind, always before, always in the middle: hundreds fit;
+ * then the gap says that it is used up. */
 START_TEST(used_up)
 {
 	for (int where = 0; where < 3; where++) {
-		struct zn_order_key low = {.len = 9, .bytes = {0x40}}, high = {.len = 9, .bytes = {0x41}}, key;
+		struct zn_order_key low = {.len = 9, .bytes = {0x40}},
+				    high = {.len = 9, .bytes = {0x41}}, key;
 		unsigned count = 0;
 
-		while (zn_order_between(zn_order_view(&low), zn_order_view(&high), 1, SITE, count, &key)) {
+		while (zn_order_between(
+				zn_order_view(&low), zn_order_view(&high), 1, SITE, count, &key)) {
 			check_between(zn_order_view(&low), zn_order_view(&high), &key, 1);
 			if (where == 0 || (where == 2 && count % 2))
 				low = key;
@@ -96,7 +103,8 @@ START_TEST(append)
 	unsigned count = 0;
 
 	ck_assert(zn_order_between(zn_view(NULL, 0), zn_view(NULL, 0), 1, SITE, 0, &last));
-	while (count < 4000 && zn_order_between(zn_order_view(&last), zn_view(NULL, 0), 1, SITE, count, &key)) {
+	while (count < 4000 && zn_order_between(zn_order_view(&last), zn_view(NULL, 0), 1, SITE,
+					       count, &key)) {
 		check_between(zn_order_view(&last), zn_view(NULL, 0), &key, 1);
 		last = key;
 		count++;

@@ -9,7 +9,8 @@
 #define VALUE_HEADER 24
 #define VALUE_MAX 4000
 
-/* A parser as small as these tests need: a record a line, or as many lines as its parentheses span; $ORIGIN, $TTL; everything else is in between. */
+/* A parser as small as these tests need: a record a line, or as many lines as its parentheses span;
+ * $ORIGIN, $TTL; everything else is in between. */
 
 static struct zn_name name_of(const char *text)
 {
@@ -41,7 +42,8 @@ static struct zn_view word_at(struct zn_view text, size_t at, size_t end)
 	return zn_view_sub(text, at, len);
 }
 
-static void mini_parse(struct zn_view text, struct zn_text_state *state, const struct zn_parse_sink *sink)
+static void mini_parse(
+		struct zn_view text, struct zn_text_state *state, const struct zn_parse_sink *sink)
 {
 	for (size_t at = 0, end; at < text.len; at = end) {
 		struct zn_item item = {.kind = ZN_ITEM_RECORD, .records = 1, .offset = at};
@@ -50,10 +52,13 @@ static void mini_parse(struct zn_view text, struct zn_text_state *state, const s
 		end = entry_end(text, at);
 		if (zn_view_is(word, "$ORIGIN")) {
 			struct zn_name origin = state->origin;
-			ck_assert_int_eq(zn_name_from_text(word_at(text, at + 8, end), &origin, &state->origin, NULL), ZN_OK);
+			ck_assert_int_eq(zn_name_from_text(word_at(text, at + 8, end), &origin,
+							 &state->origin, NULL),
+					ZN_OK);
 		} else if (zn_view_is(word, "$TTL")) {
 			state->default_ttl_known = true;
-			state->default_ttl = (uint32_t)strtoul((const char *)text.data + at + 5, NULL, 10);
+			state->default_ttl = (uint32_t)strtoul(
+					(const char *)text.data + at + 5, NULL, 10);
 		}
 		while (item.offset < end && isspace(text.data[item.offset]))
 			item.offset++;
@@ -63,14 +68,16 @@ static void mini_parse(struct zn_view text, struct zn_text_state *state, const s
 		}
 		if (word.len) {
 			struct zn_name origin = state->origin;
-			ck_assert_int_eq(zn_name_from_text(word, &origin, &state->owner, NULL), ZN_OK);
+			ck_assert_int_eq(zn_name_from_text(word, &origin, &state->owner, NULL),
+					ZN_OK);
 		}
 		item.len = end - item.offset;
 		if (word.len && text.data[at] == 'g') {
 			item.kind = ZN_ITEM_GENERATE;
 			item.records = item.len * 100;
 		}
-		XXH64_hash_t seed = XXH3_64bits(state->owner.wire, state->owner.len) + state->default_ttl;
+		XXH64_hash_t seed = XXH3_64bits(state->owner.wire, state->owner.len) +
+				    state->default_ttl;
 		item.hash = XXH3_64bits_withSeed(text.data + item.offset, item.len, seed) >> 16;
 		state->last_ttl_known = true;
 		state->last_ttl = (uint32_t)item.len;
@@ -126,8 +133,10 @@ static void store_put(struct store *store, const struct zn_order_key *order, str
 	if (!row_is(store, row, zn_order_view(order))) {
 		store->rows = realloc(store->rows, (store->count + 1) * sizeof(*store->rows));
 		ck_assert_ptr_nonnull(store->rows);
-		memmove(store->rows + row + 1, store->rows + row, (store->count - row) * sizeof(*store->rows));
-		store->rows[row] = (struct row){.order = *order, .payload = ZN_BUF_INIT(SIZE_MAX / 2)};
+		memmove(store->rows + row + 1, store->rows + row,
+				(store->count - row) * sizeof(*store->rows));
+		store->rows[row] =
+				(struct row){.order = *order, .payload = ZN_BUF_INIT(SIZE_MAX / 2)};
 		store->count++;
 	}
 	zn_buf_clear(&store->rows[row].payload);
@@ -141,7 +150,8 @@ static void store_bury(struct store *store, const struct zn_order_key *order)
 
 	ck_assert_msg(row_is(store, row, zn_order_view(order)), "buries what is not there");
 	zn_buf_release(&store->rows[row].payload);
-	memmove(store->rows + row, store->rows + row + 1, (store->count - row - 1) * sizeof(*store->rows));
+	memmove(store->rows + row, store->rows + row + 1,
+			(store->count - row - 1) * sizeof(*store->rows));
 	store->count--;
 }
 
@@ -154,7 +164,8 @@ static struct zn_piece piece_of(const struct store *store, size_t row)
 	return piece;
 }
 
-static void apply(struct store *store, struct zn_cutter *cutter, const struct zn_piece_changes *changes)
+static void apply(struct store *store, struct zn_cutter *cutter,
+		const struct zn_piece_changes *changes)
 {
 	ZN_AUTO(zn_buf_release) struct zn_buf payload = ZN_BUF_INIT(SIZE_MAX / 2);
 
@@ -182,8 +193,13 @@ static void save_as(struct store *store, struct zn_view text, uint32_t site)
 	ck_assert_int_eq(zn_cutter_new(&apex, &cutter), ZN_OK);
 	struct zn_parse_sink sink = zn_cutter_sink(cutter);
 	mini_parse(text, &state, &sink);
-	struct zn_cut cut = {.text = text, .parsed_len = text.len, .serial_offset = SIZE_MAX, .stored = stored, .stored_count = store->count, .site = site,
-		.counter = ++store->counter};
+	struct zn_cut cut = {.text = text,
+			.parsed_len = text.len,
+			.serial_offset = SIZE_MAX,
+			.stored = stored,
+			.stored_count = store->count,
+			.site = site,
+			.counter = ++store->counter};
 	ck_assert_int_eq(zn_cutter_finish(cutter, &cut, &changes, NULL), ZN_OK);
 	apply(store, cutter, &changes);
 }
@@ -199,7 +215,8 @@ struct compare {
 	size_t entries;
 };
 
-static void compare_entry(void *context, const struct zn_item *item, size_t end, const struct zn_text_state *after)
+static void compare_entry(void *context, const struct zn_item *item, size_t end,
+		const struct zn_text_state *after)
 {
 	struct compare *compare = context;
 	struct zn_item stored;
@@ -229,13 +246,15 @@ static void check(const struct store *store, struct zn_view text)
 		struct zn_parse_sink sink = {&compare, compare_entry};
 
 		ck_assert_uint_gt(piece.text.len, 0);
-		ck_assert_msg(zn_view_equal(zn_view_sub(text, at, piece.text.len), piece.text), "piece %zu is not the text", i);
+		ck_assert_msg(zn_view_equal(zn_view_sub(text, at, piece.text.len), piece.text),
+				"piece %zu is not the text", i);
 		at += piece.text.len;
 		zn_piece_state(&piece, &state);
 		mini_parse(piece.text, &state, &sink);
 		ck_assert_uint_eq(compare.items.left, 0);
-		ck_assert_msg(VALUE_HEADER + piece.payload.len <= VALUE_MAX || compare.entries == 1, "piece %zu has %zu bytes and %zu entries", i,
-			VALUE_HEADER + piece.payload.len, compare.entries);
+		ck_assert_msg(VALUE_HEADER + piece.payload.len <= VALUE_MAX || compare.entries == 1,
+				"piece %zu has %zu bytes and %zu entries", i,
+				VALUE_HEADER + piece.payload.len, compare.entries);
 	}
 	ck_assert_uint_eq(at, text.len);
 }
@@ -244,12 +263,14 @@ static void add_record(struct zn_buf *text, unsigned number)
 {
 	unsigned long long mix = number * UINT64_C(0x9e3779b97f4a7c15);
 
-	zn_buf_addf(text, "host%u-%06llx\tA\t192.0.2.%u%s\n", number, mix >> 40, number % 256, number % 97 ? "" : " ; now and then a word");
+	zn_buf_addf(text, "host%u-%06llx\tA\t192.0.2.%u%s\n", number, mix >> 40, number % 256,
+			number % 97 ? "" : " ; now and then a word");
 }
 
 static void make_text(struct zn_buf *text, unsigned records)
 {
-	zn_buf_add_str(text, "$TTL 3600\n@ SOA ns1 hostmaster (\n\t2026010100 ; serial\n\t1 2 3 4 )\n\tNS ns1\n");
+	zn_buf_add_str(text, "$TTL 3600\n@ SOA ns1 hostmaster (\n\t2026010100 ; serial\n\t1 2 3 4 "
+			     ")\n\tNS ns1\n");
 	for (unsigned i = 0; i < records; i++)
 		add_record(text, i);
 }
@@ -294,8 +315,12 @@ static void save_parsed(struct store *store, const char *text)
 	ck_assert_int_eq(zn_parse(zn_view_str(text), &options, &findings, &parsed, NULL), ZN_OK);
 	ck_assert_uint_eq(zn_zone_find(parsed.zone, zn_view("", 1), ZN_TYPE_SOA, &soa), 1);
 	struct zn_record record = zn_zone_at(parsed.zone, soa);
-	struct zn_cut cut = {.text = zn_view_str(text), .parsed_len = strlen(text), .serial_offset = parsed.serial_offset,
-		.soa_hash = zn_record_hash(&apex, &record), .site = 0x01020304, .counter = 1};
+	struct zn_cut cut = {.text = zn_view_str(text),
+			.parsed_len = strlen(text),
+			.serial_offset = parsed.serial_offset,
+			.soa_hash = zn_record_hash(&apex, &record),
+			.site = 0x01020304,
+			.counter = 1};
 	ck_assert_int_eq(zn_cutter_finish(cutter, &cut, &changes, NULL), ZN_OK);
 	apply(store, cutter, &changes);
 	/* Each piece parsed alone would need a SOA; the sum of all is the zone. */
@@ -329,12 +354,23 @@ static void read_format(struct zn_buf *out)
 /* docs/format.md, pieces: the examples there are what we write. */
 START_TEST(golden)
 {
-	static const char text[] = "$TTL 1h\n@ SOA ns1 hm 1 2 3 4 5\n NS ns1 ; who serves\n; the web\nns1 A 192.0.2.1\n"
-		"$GENERATE 1-3 h$ 60 A 192.0.2.$\n";
+	static const char text[] = "$TTL 1h\n@ SOA ns1 hm 1 2 3 4 5\n NS ns1 ; who serves\n; the "
+				   "web\nns1 A 192.0.2.1\n"
+				   "$GENERATE 1-3 h$ 60 A 192.0.2.$\n";
 	static const char *const parts[] = {
-		"01", "01", "0102030400000001",
-		"00", "00000000", "00000000", "0d076578616d706c65036f726700", "00",
-		"04", "081700d7a8e1d26372", "01140047c1d87f2c10", "0a10008b7fb35107ca", "00200103ce46e6556690",
+			"01",
+			"01",
+			"0102030400000001",
+			"00",
+			"00000000",
+			"00000000",
+			"0d076578616d706c65036f726700",
+			"00",
+			"04",
+			"081700d7a8e1d26372",
+			"01140047c1d87f2c10",
+			"0a10008b7fb35107ca",
+			"00200103ce46e6556690",
 	};
 	STORE(store);
 	TEXT(hex);
@@ -344,7 +380,9 @@ START_TEST(golden)
 	save_parsed(&store, text);
 	ck_assert_uint_eq(store.count, 1);
 	zn_buf_add_hex(&hex, zn_order_view(&store.rows[0].order));
-	ck_assert_str_eq(zn_buf_str(&hex), "7f" "01020304" "00000001");
+	ck_assert_str_eq(zn_buf_str(&hex), "7f"
+					   "01020304"
+					   "00000001");
 	zn_buf_clear(&hex);
 	zn_buf_add_hex(&hex, zn_buf_view(&store.rows[0].payload));
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
@@ -353,22 +391,35 @@ START_TEST(golden)
 	ck_assert_str_eq(zn_buf_str(&hex), zn_buf_str(&expected));
 	read_format(&format);
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-		ck_assert_msg(strstr(zn_buf_str(&format), parts[i]) != NULL, "docs/format.md does not show %s", parts[i]);
+		ck_assert_msg(strstr(zn_buf_str(&format), parts[i]) != NULL,
+				"docs/format.md does not show %s", parts[i]);
 }
 END_TEST
 
 /* The state that a piece in the middle begins with, and keys of a first save in three pieces. */
 START_TEST(golden_state)
 {
-	static const char *const orders[] = {"3f" "01020304" "00000001", "7e" "01020304" "00000001", "bd" "01020304" "00000001"};
-	static const char state[] = "01" "00000e10" "00000000" "1103737562076578616d706c65036f726700"
-		"1806686f7374363203737562076578616d706c65036f726700";
+	static const char *const orders[] = {"3f"
+					     "01020304"
+					     "00000001",
+			"7e"
+			"01020304"
+			"00000001",
+			"bd"
+			"01020304"
+			"00000001"};
+	static const char state[] = "01"
+				    "00000e10"
+				    "00000000"
+				    "1103737562076578616d706c65036f726700"
+				    "1806686f7374363203737562076578616d706c65036f726700";
 	STORE(store);
 	TEXT(text);
 	TEXT(hex);
 	TEXT(format);
 
-	zn_buf_add_str(&text, "$TTL 1h\n@ SOA ns1 hm 1 2 3 4 5\n NS ns1\n$ORIGIN sub.example.org.\nNs1.example.org. 300 A 192.0.2.1\n");
+	zn_buf_add_str(&text, "$TTL 1h\n@ SOA ns1 hm 1 2 3 4 5\n NS ns1\n$ORIGIN "
+			      "sub.example.org.\nNs1.example.org. 300 A 192.0.2.1\n");
 	for (unsigned i = 0; i < 130; i++)
 		zn_buf_addf(&text, "host%u 300 A 192.0.2.%u\n AAAA 2001:db8::%u\n", i, i, i);
 	save_parsed(&store, zn_buf_str(&text));
@@ -425,7 +476,8 @@ START_TEST(one_piece)
 	replace_line(&text, 500, "another A 192.0.2.77\n");
 	save(&store, zn_buf_view(&text));
 	check(&store, zn_buf_view(&text));
-	ck_assert_uint_le(store.put, 2);	/* an owner that the next piece begins with may have changed */
+	ck_assert_uint_le(store.put,
+			2); /* an owner that the next piece begins with may have changed */
 	ck_assert_uint_eq(store.buried, 0);
 
 	insert_line(&text, 500, "inserted A 192.0.2.78\n");
@@ -534,17 +586,22 @@ START_TEST(vectors)
 }
 END_TEST
 
-/* The serial is put in behind the parse, longer or shorter: the pieces are those of the final text. */
+/* The serial is put in behind the parse, longer or shorter: the pieces are those of the final text.
+ */
 START_TEST(serial)
 {
-	static const struct { const char *line; uint32_t serial; const char *after; } lines[] = {
-		{"\t2026010100 ; serial\n", 2026010101, "\t2026010101 ; serial\n"},
-		{"\t9 ; serial\n", 10, "\t10 ; serial\n"},
-		{"\t9    ; serial\n", 10, "\t10   ; serial\n"},
-		{"\t9  ; serial\n", 100, "\t100 ; serial\n"},
-		{"\t99\n", 100, "\t100\n"},
-		{"\t4294967295 ; serial\n", 1, "\t1          ; serial\n"},
-		{"\t4294967295\n", 1, "\t1\n"},
+	static const struct {
+		const char *line;
+		uint32_t serial;
+		const char *after;
+	} lines[] = {
+			{"\t2026010100 ; serial\n", 2026010101, "\t2026010101 ; serial\n"},
+			{"\t9 ; serial\n", 10, "\t10 ; serial\n"},
+			{"\t9    ; serial\n", 10, "\t10   ; serial\n"},
+			{"\t9  ; serial\n", 100, "\t100 ; serial\n"},
+			{"\t99\n", 100, "\t100\n"},
+			{"\t4294967295 ; serial\n", 1, "\t1          ; serial\n"},
+			{"\t4294967295\n", 1, "\t1\n"},
 	};
 	struct zn_name apex = name_of("example.com.");
 	struct zn_text_state state = {.origin = apex};
@@ -567,22 +624,31 @@ START_TEST(serial)
 	mini_parse(zn_buf_view(&text), &state, &sink);
 	parsed_len = text.len;
 	offset = line_at(&text, 2) + 1;
-	zn_text_set_serial(&text, offset, strspn((char *)text.data + offset, "0123456789"), lines[_i].serial);
+	zn_text_set_serial(&text, offset, strspn((char *)text.data + offset, "0123456789"),
+			lines[_i].serial);
 	size_t line = line_at(&text, 2), line_len = line_at(&text, 3) - line;
 	ck_assert(zn_view_is(zn_view_sub(zn_buf_view(&text), line, line_len), lines[_i].after));
 
 	/* The hash that this parser would find. */
 	size_t soa = line_at(&text, 1), soa_len = line_at(&text, 4) - soa;
-	struct zn_cut cut = {.text = zn_buf_view(&text), .parsed_len = parsed_len, .serial_offset = offset,
-		.soa_hash = XXH3_64bits_withSeed(text.data + soa, soa_len, XXH3_64bits(apex.wire, apex.len) + 3600) >> 16, .stored = stored,
-		.stored_count = store.count, .site = 1, .counter = 9};
+	struct zn_cut cut = {.text = zn_buf_view(&text),
+			.parsed_len = parsed_len,
+			.serial_offset = offset,
+			.soa_hash = XXH3_64bits_withSeed(text.data + soa, soa_len,
+						    XXH3_64bits(apex.wire, apex.len) + 3600) >>
+				    16,
+			.stored = stored,
+			.stored_count = store.count,
+			.site = 1,
+			.counter = 9};
 	/* Asked twice, as when a transaction runs again. */
 	ck_assert_int_eq(zn_cutter_finish(cutter, &cut, &changes, NULL), ZN_OK);
 	ck_assert_int_eq(zn_cutter_finish(cutter, &cut, &changes, NULL), ZN_OK);
 	ck_assert_uint_eq(changes.put_count, 1);
 	ck_assert_uint_eq(changes.bury_count, 0);
 	apply(&store, cutter, &changes);
-	/* Its last TTL is the length of the entry, which this parser makes part of the state: compare the text alone. */
+	/* Its last TTL is the length of the entry, which this parser makes part of the state:
+	 * compare the text alone. */
 	ZN_AUTO(zn_buf_release) struct zn_buf whole = ZN_BUF_INIT(SIZE_MAX / 2);
 	for (size_t i = 0; i < store.count; i++)
 		zn_buf_add(&whole, piece_of(&store, i).text);
@@ -590,7 +656,8 @@ START_TEST(serial)
 }
 END_TEST
 
-/* An entry larger than a piece; one that swallows the pieces behind it when its parenthesis is no longer closed. */
+/* An entry larger than a piece; one that swallows the pieces behind it when its parenthesis is no
+ * longer closed. */
 START_TEST(large_entries)
 {
 	STORE(store);
@@ -637,9 +704,16 @@ static void random_lines(struct zn_buf *out)
 {
 	/* before and behind a number */
 	static const char *const lines[][2] = {
-		{"www A 192.0.2.", "\n"}, {"\tAAAA 2001:db8::", "\n"}, {"; comment ", "\n"}, {"\n; ", "\n\n"}, {"$TTL ", "\n"},
-		{"$ORIGIN sub", ".example.com.\n"}, {"$ORIGIN example.com.\n; ", "\n"}, {"g", " generate\n"},
-		{"long", " TXT ( \"a\"\n  \"b\" ) ; more\n"}, {"same A 192.0.2.1\n;", "\n"},
+			{"www A 192.0.2.", "\n"},
+			{"\tAAAA 2001:db8::", "\n"},
+			{"; comment ", "\n"},
+			{"\n; ", "\n\n"},
+			{"$TTL ", "\n"},
+			{"$ORIGIN sub", ".example.com.\n"},
+			{"$ORIGIN example.com.\n; ", "\n"},
+			{"g", " generate\n"},
+			{"long", " TXT ( \"a\"\n  \"b\" ) ; more\n"},
+			{"same A 192.0.2.1\n;", "\n"},
 	};
 	unsigned count = roll(10) == 0 ? roll(400) : 1 + roll(3);
 
@@ -649,7 +723,8 @@ static void random_lines(struct zn_buf *out)
 	}
 }
 
-/* Random edits of a random text: the pieces are always the text; what did not change is not written; saves of nothing are nothing. */
+/* Random edits of a random text: the pieces are always the text; what did not change is not
+ * written; saves of nothing are nothing. */
 START_TEST(random_edits)
 {
 	STORE(store);
@@ -662,7 +737,9 @@ START_TEST(random_edits)
 		bool only_appends = roll(6) == 0;
 		for (; edits > 0; edits--) {
 			TEXT(lines);
-			unsigned count = lines_of(&text), line = only_appends ? count : roll(count + 1), gone = only_appends ? 0 : roll(3);
+			unsigned count = lines_of(&text),
+				 line = only_appends ? count : roll(count + 1),
+				 gone = only_appends ? 0 : roll(3);
 			if (roll(20) == 0)
 				gone = roll(300);
 			if (line + gone > count)
@@ -670,7 +747,8 @@ START_TEST(random_edits)
 			if (roll(5))
 				random_lines(&lines);
 			size_t at = line_at(&text, line);
-			zn_buf_splice(&text, at, line_at(&text, line + gone) - at, zn_buf_view(&lines));
+			zn_buf_splice(&text, at, line_at(&text, line + gone) - at,
+					zn_buf_view(&lines));
 		}
 		save(&store, zn_buf_view(&text));
 		check(&store, zn_buf_view(&text));
@@ -713,7 +791,8 @@ START_TEST(damaged)
 	ck_assert_ptr_nonnull(bytes);
 	size_t head = payload.len - piece_of(&store, 0).text.len;
 	for (size_t len = 0; len < head; len++) {
-		memcpy(bytes, payload.data, len); /* a copy, so that a sanitizer sees reads behind it */
+		memcpy(bytes, payload.data,
+				len); /* a copy, so that a sanitizer sees reads behind it */
 		ck_assert_int_eq(zn_piece_read(zn_view(bytes, len), &piece), ZN_ECORRUPT);
 	}
 	memcpy(bytes, payload.data, payload.len);
