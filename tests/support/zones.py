@@ -8,7 +8,7 @@ PrivateKey: Xxv9v5HVnhyf9d7COWS4/NTXVDFwW3QvB0sjqevUs3E=
 """
 
 # Every situation a name can be in: apex, data, alias, wildcard, empty non-terminal, cut (secure, insecure,
-# with glue and occluded names), DNAME.
+# with glue and occluded names), DNAME. Names in SVCB, NAPTR and MINFO are absolute: pdnsutil takes relative ones for that.
 FULL = """\
 ; {zone} - every situation a name can be in
 $TTL 3600
@@ -46,10 +46,10 @@ ns.secure	A	192.0.2.54
 deep.cut	NS	ns2.other.example.
 
 dn	DNAME	target.example.
-svc	SVCB	1 svc2 alpn="h2,h3" port=8443
-naptr	NAPTR	100 50 "s" "SIP+D2U" "" _sip._udp
+svc	SVCB	1 svc2.{zone}. alpn="h2,h3" port=8443
+naptr	NAPTR	100 50 "s" "SIP+D2U" "" _sip._udp.{zone}.
 unk	TYPE65280	\\# 4 0A000001
-minfo	MINFO	mail.ent mail
+minfo	MINFO	mail.ent.{zone}. mail.{zone}.
 {more}"""
 
 # The second text of a zone: names gone (with empty ones above them), names come, a cut less, values changed.
