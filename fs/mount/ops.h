@@ -44,6 +44,7 @@ struct zn_mount {
 	struct zn_notify *notify;
 	struct zn_errands *errands;
 	struct zn_spool *spool;
+	pid_t lifeline;
 	dev_t device;			/* of the mounted file system; 0: not known yet */
 	struct zn_stamp started;
 	pthread_t warmer;

@@ -8,6 +8,7 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 
+#include "fs/mount/lifeline.h"
 #include "fs/mount/ops.h"
 
 /* The mount point */
@@ -278,6 +279,7 @@ enum zn_code zn_mount_start(const struct zn_mount_options *options, const struct
 		goto destroy;
 	}
 	mount->device = mounted_device(options->mountpoint);
+	mount->lifeline = zn_lifeline_start(options->mountpoint, mount->device);
 	code = start_threads(mount, err);
 	if (code != ZN_OK)
 		goto unmount;
@@ -289,6 +291,7 @@ enum zn_code zn_mount_start(const struct zn_mount_options *options, const struct
 unmount:
 	mount->ending = true;
 	stop_threads(mount);
+	zn_lifeline_stop(mount->lifeline);
 	fuse_session_unmount(mount->session);
 destroy:
 	fuse_session_destroy(mount->session);
@@ -332,6 +335,7 @@ void zn_mount_stop(struct zn_mount *mount)
 	zn_events_end_parked(mount);
 	zn_locks_end(mount);
 	fuse_session_unmount(mount->session);
+	zn_lifeline_stop(mount->lifeline);
 	zn_saves_end(mount, zn_clock_mono() + mount->options.lock_wait);
 	zn_bury_due(mount, true);
 	stop_threads(mount);
