@@ -76,6 +76,10 @@ static enum zn_code read_stored_text(struct zn_txn *records, uint32_t id, struct
 		code = ZN_OK;
 	if (code == ZN_OK)
 		code = zn_text_each(records, id, add_piece, stored, err);
+	if (code == ZN_ECORRUPT) { /* a row that is none of ours */
+		stored->damaged = true;
+		code = ZN_OK;
+	}
 	if (stored->damaged)
 		stored->count = 0;
 	return code == ZN_ENOMEM ? zn_fail(err, code, "out of memory") : code;
