@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <time.h>
 
+#include "fs/save/zoneid.h"
+#include "store/base/log.h"
 #include "store/meta.h"
 
 uint64_t zn_boot_time(void)
@@ -55,6 +57,21 @@ static bool observe(struct zn_mount *mount, uint32_t zone, const struct zn_loade
 	return covered;
 }
 
+/* The zone is shown as its rows say; whoever wrote the text should know. */
+static void tell_damage(struct zn_mount *mount, const struct zn_zone_info *info, const struct zn_loaded *loaded)
+{
+	ZN_AUTO(zn_buf_release) struct zn_buf members = ZN_BUF_INIT(4096);
+	char zone[ZN_ZONEID_TEXT_MAX];
+
+	if (!loaded->damaged)
+		return;
+	zn_warning("%s: the text kept for it is not shown: %s", zn_zoneid_text(&info->zone, zone), loaded->damage);
+	zn_buf_add_str(&members, ",\"reason\":");
+	zn_json_string(&members, zn_view_str(loaded->damage));
+	if (!members.failed)
+		zn_events_post(mount->parts.events, "damaged-text", zone, zn_buf_str(&members));
+}
+
 enum zn_code zn_mount_zone_stat(struct zn_mount *mount, const struct zn_zone_info *info, struct zn_loaded *ret_loaded, uint32_t *ret_version)
 {
 	struct zn_err err;
@@ -65,7 +82,9 @@ enum zn_code zn_mount_zone_stat(struct zn_mount *mount, const struct zn_zone_inf
 		if (code != ZN_OK || observe(mount, info->id, ret_loaded, ret_version))
 			break;
 	}
-	if (code != ZN_OK && code != ZN_ENOTFOUND)
+	if (code == ZN_OK)
+		tell_damage(mount, info, ret_loaded);
+	else if (code != ZN_ENOTFOUND)
 		zn_warning("size of zone %u: %s", info->id, err.text);
 	return code;
 }
@@ -88,6 +107,7 @@ enum zn_code zn_zone_text(struct zn_mount *mount, const struct zn_zone_info *inf
 	code = zn_load_text(mount->parts.loader, info, &sink, ret_loaded, err);
 	if (code != ZN_OK)
 		return code;
+	tell_damage(mount, info, ret_loaded);
 	*ret_content = zn_steal(&content);
 	return ZN_OK;
 }

@@ -298,6 +298,7 @@ static void settle_stat(struct load *load, uint64_t size, struct zn_digest diges
 	if (cached->known && cached->size == size && cached->text_fits == text_fits &&
 			zn_digest_equal(digest_of(cached), digest)) {
 		*stat = *cached;
+		load->loaded->damaged = false; /* told when it was found */
 		return;
 	}
 	stat->mtime = time_of(load, digest, newest);

@@ -24,7 +24,8 @@ struct zn_loaded {
 	uint32_t serial;
 	uint64_t txnid[2]; /* states read, by enum zn_which */
 	/* Kept text that does not decode or is newer than this program: it was left alone, the
-	 * canonical print stands in for it until the next save. Told whenever it was looked at. */
+	 * canonical print stands in for it until the next save. Told once, until the cache forgets
+	 * the zone. */
 	bool damaged;
 	char damage[200]; /* what, in a sentence */
 };
