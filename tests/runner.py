@@ -188,7 +188,8 @@ def with_errors_ignored(function, *arguments):
 def execute(program, base):
     """Runs a program once and takes its points."""
     program.passed, program.failed, program.skipped = [], [], []
-    directory = tempfile.mkdtemp(prefix=program.name.replace("/", "-") + ".", dir=base)
+    # Short, as the path of a socket in it may have 107 bytes.
+    directory = tempfile.mkdtemp(prefix=program.name.rsplit("/", 1)[1][:12] + ".", dir=base)
     os.chmod(directory, 0o755)
     environment = {**os.environ, "ZONEFS_TEST_DIR": directory, "TMPDIR": directory, "HOME": directory,
                    "PYTHONDONTWRITEBYTECODE": "1",
@@ -301,7 +302,7 @@ def main():
     shutil.rmtree(logs, ignore_errors=True)
     logs.mkdir(parents=True)
     top = pathlib.Path(os.environ.get("ZONEFS_TEST_TOP", "/var/tmp"))
-    base = tempfile.mkdtemp(prefix="zonefs-tests.", dir=top)
+    base = tempfile.mkdtemp(prefix="zonefs.", dir=top)
     os.chmod(base, 0o755)
     rules = allowed_skips()
 

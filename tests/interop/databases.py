@@ -167,7 +167,7 @@ def copied():
             equal(mount.read(ZONE), zones.small(ZONE, serial=40, address="192.0.2.40"))
         with point("a change by pdnsutil is seen, though the counter has started again"):
             server = PowerDNS("4.9", mount.db, "copied-tool")
-            server.pdnsutil("add-record", ZONE, "new", "A", "300", "192.0.2.77")
+            server.add_record(ZONE, "new", "A", 300, "192.0.2.77")
             wait_for(lambda: "192.0.2.77" in mount.read(ZONE), "the record")
 
 

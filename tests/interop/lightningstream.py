@@ -84,7 +84,7 @@ def together(version):
                     wait_for(lambda: "three.example" in mount.zones(), "the zone")
                     wait_for(lambda: "192.0.2.3" in mount.read("three.example"), "its text")
                 with point(f"Lightning Stream {version}: a change there shows here"):
-                    server.pdnsutil("add-record", "one.example", "added", "A", "60", "192.0.2.66")
+                    server.add_record("one.example", "added", "A", 60, "192.0.2.66")
                     wait_for(lambda: "192.0.2.66" in mount.read("one.example"), "the record")
                     equal(mount.path("one.example").stat().st_size, len(mount.read("one.example").encode()))
                 with point(f"Lightning Stream {version}: a zone deleted here is gone there"):

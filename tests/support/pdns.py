@@ -68,6 +68,16 @@ class PowerDNS(Process):
         path.write_text(text)
         return self.pdnsutil("load-zone", zone, path)
 
+    def owner(self, owner, zone):
+        """A name as this line's pdnsutil wants it: relative in 4.9, whole since 5."""
+        return owner if self.line == "4.9" else f"{owner}.{zone}"
+
+    def add_record(self, zone, owner, rrtype, ttl, rdata):
+        return self.pdnsutil("add-record", zone, self.owner(owner, zone), rrtype, ttl, rdata)
+
+    def delete_rrset(self, zone, owner, rrtype):
+        return self.pdnsutil("delete-rrset", zone, self.owner(owner, zone), rrtype)
+
     def list(self, zone):
         """The zone as `pdnsutil list-zone` prints it: sorted records, single blanks."""
         lines = self.pdnsutil("list-zone", zone).stdout.split("\n")
