@@ -31,6 +31,13 @@ struct zn_edit {
 void zn_edit_open(struct zn_edit *edit, bool append, bool truncate, size_t base, bool first);
 void zn_edit_written(struct zn_edit *edit, bool append);
 void zn_edit_truncated(struct zn_edit *edit, size_t size);
+/* The time that a draft shows once it was written to: never to be mistaken for that of the committed zone. emacs, when it finds the descriptor's
+ * time equal to that of the file afterwards, trusts it from then on, also for a save that was refused, and would say that the file has
+ * changed; times in steps of 100 ns it does not trust (fileio.c, write_region). */
+static inline struct zn_stamp zn_draft_time(struct zn_stamp time)
+{
+	return (struct zn_stamp){time.ns - time.ns % 100};
+}
 static inline bool zn_edit_dirty(const struct zn_edit *edit)
 {
 	return edit->changes != edit->answered;

@@ -226,7 +226,7 @@ static int begin_draft(struct zn_mount *mount, struct zn_node *node, int flags, 
 	body->loaded = true;
 	if (flags & O_TRUNC) {
 		body->size = 0;
-		body->mtime = zn_clock_now();
+		body->mtime = zn_draft_time(zn_clock_now());
 	} else if (!basis.known) {
 		basis = zn_basis_of(&body->from);
 	}
@@ -549,7 +549,7 @@ static int make_zone(struct zn_mount *mount, const struct zn_zone_id *zone, int 
 	if (!body)
 		return ENOMEM;
 	body->info = info;
-	body->mtime = zn_clock_now();
+	body->mtime = zn_draft_time(zn_clock_now());
 	pthread_mutex_lock(&mount->lock);
 	struct zn_file *file = zn_tree_hold(&mount->tree, zone, info.id, stored);
 
@@ -790,7 +790,7 @@ static int write_draft(struct zn_mount *mount, struct zn_handle *handle, struct 
 		body->edit.checked_to = size;
 		body->edit.broken |= broken;
 		body->size = size;
-		body->mtime = zn_clock_now();
+		body->mtime = zn_draft_time(zn_clock_now());
 		pthread_mutex_unlock(&mount->lock);
 	}
 	if (broken)
@@ -843,7 +843,7 @@ static int truncate_draft(struct zn_mount *mount, struct zn_node *node, size_t s
 		pthread_mutex_lock(&mount->lock);
 		zn_edit_truncated(&body->edit, size);
 		body->size = size;
-		body->mtime = zn_clock_now();
+		body->mtime = zn_draft_time(zn_clock_now());
 		pthread_mutex_unlock(&mount->lock);
 	}
 	return zn_errno(code, &err, ZN_OP_WRITE);

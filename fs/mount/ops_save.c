@@ -121,7 +121,7 @@ static bool take_success(struct zn_saving *saving)
 		zn_edit_answered(&body->edit, saving->changes, saving->save.way, 0);
 		zn_edit_saved(&body->edit, saving->size, &result->loaded);
 		if (!zn_edit_dirty(&body->edit))
-			body->mtime = result->loaded.stat.mtime;
+			body->mtime = zn_draft_time(result->loaded.stat.mtime);
 	}
 	/* Its new version began when the commit thread told everybody. */
 	if (saving->who.thread)
