@@ -809,6 +809,80 @@ START_TEST(damaged)
 }
 END_TEST
 
+/* Allocations of the cutter that still succeed; SIZE_MAX: all. */
+static size_t allowance = SIZE_MAX;
+
+static bool allowed(void)
+{
+	if (allowance == SIZE_MAX)
+		return true;
+	return allowance > 0 && allowance-- > 0;
+}
+
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return allowed() ? __real_calloc(count, size) : NULL;
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+	return allowed() ? __real_realloc(old, size) : NULL;
+}
+
+/* The n-th allocation fails, for every n: it is told, and the next try, with memory, cuts. */
+START_TEST(out_of_memory)
+{
+	ZN_AUTO_FREE struct zn_piece *stored = NULL;
+	struct zn_name apex = name_of("example.com.");
+	enum zn_code code = ZN_ENOMEM;
+	STORE(store);
+	TEXT(text);
+
+	make_text(&text, 300);
+	save(&store, zn_buf_view(&text));
+	stored = calloc(store.count, sizeof *stored);
+	ck_assert_ptr_nonnull(stored);
+	for (size_t i = 0; i < store.count; i++)
+		stored[i] = piece_of(&store, i);
+	replace_line(&text, 100, "changed A 192.0.2.1\n");
+	insert_line(&text, 200, "inserted A 192.0.2.1\n");
+	for (size_t n = 0; code != ZN_OK; n++) {
+		ZN_AUTO_PTR(zn_cutter_free) struct zn_cutter *cutter = NULL;
+		struct zn_text_state state = {.origin = apex};
+		struct zn_piece_changes changes;
+		struct zn_cut cut = {.text = zn_buf_view(&text),
+				.parsed_len = text.len,
+				.serial_offset = SIZE_MAX,
+				.stored = stored,
+				.stored_count = store.count,
+				.site = 1,
+				.counter = 1};
+
+		ck_assert_uint_lt(n, 1000);
+		allowance = n;
+		code = zn_cutter_new(&apex, &cutter);
+		if (code == ZN_OK) {
+			struct zn_parse_sink sink = zn_cutter_sink(cutter);
+			mini_parse(zn_buf_view(&text), &state, &sink);
+			bool heard = allowance > 0;
+			code = zn_cutter_finish(cutter, &cut, &changes, NULL);
+			allowance = SIZE_MAX;
+			if (heard) {
+				ck_assert_int_eq(zn_cutter_finish(cutter, &cut, &changes, NULL), ZN_OK);
+				ck_assert_uint_ge(changes.put_count, 2);
+			}
+		}
+		allowance = SIZE_MAX;
+		ck_assert(code == ZN_OK || code == ZN_ENOMEM);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("pieces");
@@ -828,6 +902,7 @@ int main(void)
 	tcase_add_loop_test(tests, random_edits, 0, 20);
 	tcase_add_test(tests, last_line);
 	tcase_add_test(tests, damaged);
+	tcase_add_test(tests, out_of_memory);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }
