@@ -28,6 +28,8 @@ struct apply {
 	struct zn_view stored;
 	bool readable, live;
 	bool moved;			/* the cursor stands at a row put since */
+	struct zn_name name;		/* of the owner whose row was decoded last */
+	struct zn_key named;
 	struct zn_err *err;
 };
 
@@ -123,11 +125,14 @@ static const struct zn_rr *stored_rr(const struct apply *a, size_t i)
 /* Decodes the stored data row. ZN_ECORRUPT: it is none that we understand. */
 static enum zn_code decode(struct apply *a, uint16_t type, struct zn_view owner)
 {
-	struct zn_name name;
-
-	if (zn_key_to_name(owner, a->apex, &name) != ZN_OK)
-		return ZN_ECORRUPT;
-	enum zn_code code = zn_rrs_decode(&a->rrs, type, &name, a->stored);
+	if (!zn_view_equal(zn_key_view(&a->named), owner)) {
+		a->named.len = 0;
+		if (zn_key_to_name(owner, a->apex, &a->name) != ZN_OK)
+			return ZN_ECORRUPT;
+		memcpy(a->named.bytes, owner.data, owner.len);
+		a->named.len = (uint8_t)owner.len;
+	}
+	enum zn_code code = zn_rrs_decode(&a->rrs, type, &a->name, a->stored);
 	return code == ZN_ENOMEM ? zn_fail(a->err, code, "out of memory") : code;
 }
 

@@ -73,7 +73,7 @@ static bool peek_owner(struct zn_wants *wants)
 		bool forward = has_forward(wants, owner) && !wants->forward_given;
 
 		/* Type 50 is for pairs alone. */
-		while (at < end && zn_zone_at(wants->zone, at).type == ZN_TYPE_NSEC3)
+		while (at < end && zn_zone_type(wants->zone, at) == ZN_TYPE_NSEC3)
 			at++;
 		wants->record = at - owner->first;
 		wants->at_owner = wants->owner;
@@ -83,7 +83,7 @@ static bool peek_owner(struct zn_wants *wants)
 			return true;
 		}
 		if (at < end) {
-			wants->type = zn_zone_at(wants->zone, at).type;
+			wants->type = zn_zone_type(wants->zone, at);
 			if (!forward || wants->type < ZN_TYPE_NSEC3) {
 				wants->kind = ZN_WANT_DATA;
 				wants->first = at;

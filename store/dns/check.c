@@ -338,7 +338,7 @@ static void survey(const struct check *check, struct owner *owner)
 	owner->apex = zn_key_is_apex(owner->key);
 	owner->below_cut = check->cut.len > 0;
 	for (size_t i = owner->end; i-- > owner->first;) {
-		uint16_t type = zn_zone_at(check->zone, i).type;
+		uint16_t type = zn_zone_type(check->zone, i);
 
 		if (type == ZN_TYPE_NS)
 			owner->ns = i;

@@ -69,7 +69,7 @@ static struct survey survey(const struct zn_zone *zone, const struct zn_owner *o
 	struct survey s = {.only_signatures = true};
 
 	for (size_t i = owner->first; i < (size_t)owner->first + owner->count; i++) {
-		uint16_t type = zn_zone_at(zone, i).type;
+		uint16_t type = zn_zone_type(zone, i);
 
 		s.ns |= type == ZN_TYPE_NS;
 		s.ds |= type == ZN_TYPE_DS;

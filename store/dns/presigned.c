@@ -68,7 +68,7 @@ static void chain_release(struct chain *chain)
 static bool has_nsec(const struct chain *chain, const struct zn_owner *owner)
 {
 	for (size_t i = owner->first; i < (size_t)owner->first + owner->count; i++) {
-		uint16_t type = zn_zone_at(chain->stored, i).type;
+		uint16_t type = zn_zone_type(chain->stored, i);
 		if (type == ZN_TYPE_NS || zn_owner_auth(owner, chain->mode, type))
 			return true;
 	}
@@ -161,7 +161,7 @@ static void write_param(const struct zn_nsec3param *param, uint8_t flags, struct
 static void collect_types(const struct chain *chain, const struct zn_owner *owner, struct bitmap *bitmap)
 {
 	for (size_t i = owner->first; i < (size_t)owner->first + owner->count; i++) {
-		uint16_t type = zn_zone_at(chain->stored, i).type;
+		uint16_t type = zn_zone_type(chain->stored, i);
 		if (type == ZN_TYPE_NS || zn_owner_auth(owner, chain->mode, type))
 			set(bitmap, type);
 	}

@@ -101,23 +101,37 @@ static bool pointed_name(const struct walk *w, size_t at, struct zn_name *name)
 	}
 }
 
+/* A name that stands there whole. */
+static void walk_plain_name(struct walk *w, size_t len)
+{
+	struct zn_view wire = zn_read_view(&w->in, len);
+
+	if (w->out)
+		zn_buf_add(w->out, wire);
+	if (w->names && w->names_count < w->names_max && zn_name_from_wire(wire, &w->names[w->names_count]) == ZN_OK)
+		w->names_count++;
+}
+
 static void walk_name(struct walk *w)
 {
-	struct zn_name name = {0};
+	struct zn_name name = {.len = 0};
 	size_t start = w->in.at, at = start;
 	struct zn_view all = w->in.in;
 
+	if (w->in.failed)
+		return;
 	while (at < all.len && all.data[at] != 0 && all.data[at] <= ZN_LABEL_MAX)
 		at += 1u + all.data[at];
-	if (at < all.len && all.data[at] >= 0xc0) {
-		if (!w->owner || !pointed_name(w, MESSAGE_OWNER + w->owner->len + 10u + start, &name)) {
-			w->in.failed = true;
-			return;
-		}
-		zn_read_view(&w->in, at + 2 - start);
-	} else {
-		zn_read_name(&w->in, &name);
+	if (at < all.len && all.data[at] == 0 && at - start < ZN_NAME_MAX) {
+		walk_plain_name(w, at + 1 - start);
+		return;
 	}
+	if (at >= all.len || all.data[at] < 0xc0 || !w->owner ||
+			!pointed_name(w, MESSAGE_OWNER + w->owner->len + 10u + start, &name)) {
+		w->in.failed = true;
+		return;
+	}
+	zn_read_view(&w->in, at + 2 - start);
 	if (w->in.failed)
 		return;
 	if (w->out)

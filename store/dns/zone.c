@@ -417,6 +417,11 @@ struct zn_record zn_zone_at(const struct zn_zone *zone, size_t index)
 	};
 }
 
+uint16_t zn_zone_type(const struct zn_zone *zone, size_t index)
+{
+	return record_at(zone, index)->type;
+}
+
 static bool before(const struct zn_zone *zone, size_t index, struct zn_view owner)
 {
 	return zn_view_cmp(owner_at(zone, record_at(zone, index)->owner), owner) < 0;

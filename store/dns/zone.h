@@ -40,6 +40,7 @@ const struct zn_name *zn_zone_apex(const struct zn_zone *zone);
 size_t zn_zone_count(const struct zn_zone *zone);
 /* index < zn_zone_count(). */
 struct zn_record zn_zone_at(const struct zn_zone *zone, size_t index);
+uint16_t zn_zone_type(const struct zn_zone *zone, size_t index);
 
 /* Records of one owner and type: the first index and how many. 0 when there are none. */
 size_t zn_zone_find(const struct zn_zone *zone, struct zn_view owner, uint16_t type, size_t *ret_first);
