@@ -21,6 +21,35 @@ int __wrap_mdb_cursor_put(MDB_cursor *cursor, MDB_val *key, MDB_val *data, unsig
 	return __real_mdb_cursor_put(cursor, key, data, flags);
 }
 
+/* The n-th allocation fails, and all behind it: memory is gone. */
+static unsigned memory_until;
+static bool out_of_memory(void)
+{
+	return memory_until > 0 && (memory_until == 1 || --memory_until == 0);
+}
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+	return out_of_memory() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return out_of_memory() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+	return out_of_memory() ? NULL : __real_realloc(old, size);
+}
+
 static struct scratch scratch, other;
 static struct zn_env *env, *fresh;
 static struct zn_name apex;
@@ -34,7 +63,7 @@ static void setup(void)
 	env = scratch_open(&scratch);
 	fresh = scratch_open(&other);
 	apex = name_of("example.org");
-	fail_at = 0;
+	fail_at = memory_until = 0;
 }
 
 static void teardown(void)
@@ -446,6 +475,60 @@ START_TEST(nth_write_fails)
 }
 END_TEST
 
+/* A zone is put together, written, read back and rectified with less and less memory missing. */
+static enum zn_code whole_life(struct zn_txn *txn, const struct zn_zone *from, const struct zn_zone_mode *mode, struct zn_digest *ret_digest,
+	struct zn_err *err)
+{
+	ZN_AUTO_PTR(zn_zone_free) struct zn_zone *zone = NULL;
+	ZN_AUTO_PTR(zn_zone_free) struct zn_zone *read = NULL;
+
+	enum zn_code code = zn_zone_new(&apex, &zone);
+	for (size_t i = zn_zone_count(from); !code && i-- > 0;) {
+		struct zn_record record = zn_zone_at(from, i);
+		zn_zone_add(zone, record.owner, record.type, record.ttl, record.rdata, record.tag);
+	}
+	if (!code)
+		code = zn_zone_finish(zone, NULL, NULL);
+	if (!code)
+		code = zn_records_apply(txn, ID, zone, mode, NULL, err);
+	if (!code)
+		code = zn_records_read(txn, ID, &apex, &read, NULL, err);
+	if (!code)
+		code = zn_records_digest(txn, ID, &apex, ret_digest, NULL, err);
+	return code ? code : zn_rectify_zone(txn, ID, &apex, mode, NULL, err);
+}
+
+START_TEST(nth_allocation_fails)
+{
+	uint32_t state = 7;
+	ZN_AUTO_PTR(zn_zone_free) struct zn_zone *old = random_zone(&state);
+	ZN_AUTO_PTR(zn_zone_free) struct zn_zone *new = random_zone(&state);
+	struct zn_zone_mode mode = {.dnssec = ZN_DNSSEC_NSEC3};
+	struct zn_digest digest = {0};
+	enum zn_code code = ZN_ENOMEM;
+	unsigned n = 0;
+
+	put_row("www", ZN_TYPE_NS, "0600036e7332c0153c0000000000010600036e7331c0153c000000000001"); /* so that something is expanded */
+	apply_in(env, old, &mode);
+	struct row_texts before = row_texts_read(env, ID, &apex, ROWS_ORDER_NAME | ROWS_LEFTOVERS);
+	while (code) {
+		struct zn_txn txn = begin_records(env, ZN_TXN_WRITE);
+		struct zn_err why = {0};
+		memory_until = ++n + 1;
+		code = whole_life(&txn, new, &mode, &digest, &why); /* Check allocates too: nothing is asserted until memory is back */
+		memory_until = 0;
+		ck_assert_msg(code == ZN_OK || code == ZN_ENOMEM, "allocation %u: %s", n, zn_code_text(code));
+		zn_txn_end(&txn);
+		struct row_texts after = row_texts_read(env, ID, &apex, ROWS_ORDER_NAME | ROWS_LEFTOVERS);
+		row_texts_compare("without memory", &before, &after);
+		row_texts_release(&after);
+	}
+	ck_assert_uint_gt(n, 10);
+	ck_assert(zn_digest_equal(digest, zn_zone_digest(new)));
+	row_texts_release(&before);
+}
+END_TEST
+
 /* Many records, before and behind other zones in the file; then an edit in their middle. */
 START_TEST(many_records)
 {
@@ -500,6 +583,7 @@ int main(void)
 	tcase_add_test(tc, serials);
 	tcase_add_loop_test(tc, edits_are_like_a_fresh_zone, 0, 40);
 	tcase_add_test(tc, nth_write_fails);
+	tcase_add_test(tc, nth_allocation_fails);
 	tcase_add_test(tc, many_records);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
