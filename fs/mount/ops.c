@@ -21,6 +21,9 @@ void zn_body_free(struct zn_mount *mount, struct zn_node *node)
 	struct zn_body *body = node->body;
 
 	if (body) {
+		/* Whoever read last has left the lock: the kernel forgets a node after the last reply, not after what follows it here. */
+		pthread_mutex_lock(&body->lock);
+		pthread_mutex_unlock(&body->lock);
 		zn_content_unref(body->content);
 		if (body->scan)
 			zn_prescan_free(body->scan);

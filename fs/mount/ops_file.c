@@ -18,8 +18,20 @@ static struct zn_handle *new_handle(struct zn_node *node, const struct zn_who *w
 	return handle;
 }
 
+/* The node is that of the open, for good. The lock orders this read before free_handle() on another thread, which otherwise only the
+ * kernel does, unseen by a race detector. */
+static struct zn_node *node_of(struct zn_handle *handle)
+{
+	pthread_mutex_lock(&handle->lock);
+	struct zn_node *node = handle->node;
+	pthread_mutex_unlock(&handle->lock);
+	return node;
+}
+
 static void free_handle(struct zn_handle *handle)
 {
+	pthread_mutex_lock(&handle->lock);
+	pthread_mutex_unlock(&handle->lock);
 	zn_buf_release(&handle->bytes);
 	pthread_mutex_destroy(&handle->lock);
 	free(handle);
@@ -678,12 +690,13 @@ void zn_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mo
 void zn_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
 {
 	struct zn_handle *handle = zn_handle_of(fi);
-	struct zn_body *body = handle->node->body;
+	struct zn_node *node = node_of(handle);
+	struct zn_body *body = node->body;
 	struct zn_content *content = NULL;
 	int fd = -1;
 
 	(void)ino;
-	if (handle->node->kind == ZN_NODE_CONTROL) {
+	if (node->kind == ZN_NODE_CONTROL) {
 		zn_control_read_handle(req, handle, size, offset, fi->flags & O_NONBLOCK);
 		return;
 	}
