@@ -335,7 +335,8 @@ enum zn_code zn_publish(struct zn_sync *sync, const enum zn_publish_why why[stat
 		code = prepare(&dumps[ZN_MAIN], why[ZN_MAIN], &skip[ZN_MAIN]);
 	if (why[ZN_MAIN]) {
 		dumps[ZN_RECORDS].main_txnid = dumps[ZN_MAIN].txnid;
-		dumps[ZN_RECORDS].main = skip[ZN_MAIN] ? (struct zn_stamp){0} : dumps[ZN_MAIN].stamp;
+		if (!skip[ZN_MAIN])
+			dumps[ZN_RECORDS].main = dumps[ZN_MAIN].stamp;
 	}
 	if (!code && why[ZN_RECORDS])
 		code = prepare(&dumps[ZN_RECORDS], why[ZN_RECORDS], &skip[ZN_RECORDS]);
