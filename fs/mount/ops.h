@@ -240,9 +240,10 @@ void zn_events_end_parked(struct zn_mount *mount);
 
 /* ops_save.c */
 enum zn_saving_reply { ZN_SAVING_NOBODY, ZN_SAVING_ERR, ZN_SAVING_ATTR };
-/* Save a draft: its content as of now, or at a commit point by release. `req` gets the answer (NOBODY: NULL). Errors come the same way. */
+/* Save a draft: its content as of now. `req` gets the answer (NOBODY: NULL), errors too. `lock_owner`: whose POSIX locks end with it, before he is
+ * answered and not before others would see what he wrote; NULL: nobody's. */
 void zn_save_draft(struct zn_mount *mount, struct zn_node *node, fuse_req_t req, enum zn_saving_reply reply, enum zn_save_way way,
-	bool validate_only, const struct zn_who *who);
+	bool validate_only, const struct zn_who *who, const uint64_t *lock_owner);
 /* Save a scratch file onto a zone name: replies to a rename. Owns content. */
 void zn_save_scratch(struct zn_mount *mount, uint32_t scratch, struct zn_content *content, const struct zn_zone_info *info, fuse_req_t req,
 	const struct zn_who *who);

@@ -180,7 +180,7 @@ static void end_handle(struct zn_mount *mount, struct zn_handle *handle, const s
 
 	pthread_mutex_unlock(&mount->lock);
 	if (point == ZN_POINT_SAVE)
-		zn_save_draft(mount, node, NULL, ZN_SAVING_NOBODY, ZN_SAVE_RELEASE, false, who);
+		zn_save_draft(mount, node, NULL, ZN_SAVING_NOBODY, ZN_SAVE_RELEASE, false, who, NULL);
 	pthread_mutex_lock(&mount->lock);
 	struct zn_node *spent = close_node(mount, node, handle->writing);
 	bool grace = mount->tree.vacated > 0;
@@ -928,7 +928,7 @@ static void truncate_zone(fuse_req_t req, uint64_t id, size_t size)
 	node->held++;
 	pthread_mutex_unlock(&mount->lock);
 	if (point == ZN_POINT_SAVE) {
-		zn_save_draft(mount, node, req, ZN_SAVING_ATTR, ZN_SAVE_CLOSE, false, &who);
+		zn_save_draft(mount, node, req, ZN_SAVING_ATTR, ZN_SAVE_CLOSE, false, &who, NULL);
 	} else {
 		struct stat attr;
 
@@ -979,7 +979,7 @@ void zn_truncate(fuse_req_t req, fuse_ino_t ino, size_t size, struct fuse_file_i
 /* Commit points */
 
 static void answer_flush(struct zn_mount *mount, fuse_req_t req, struct zn_node *node, enum zn_commit_point point, enum zn_save_way way, int answer,
-	const struct zn_who *who)
+	const struct zn_who *who, const uint64_t *lock_owner)
 {
 	switch (point) {
 	case ZN_POINT_NOTHING:
@@ -987,7 +987,7 @@ static void answer_flush(struct zn_mount *mount, fuse_req_t req, struct zn_node 
 		break;
 	case ZN_POINT_SAVE:
 	case ZN_POINT_JUDGE:
-		zn_save_draft(mount, node, req, ZN_SAVING_ERR, way, point == ZN_POINT_JUDGE, who);
+		zn_save_draft(mount, node, req, ZN_SAVING_ERR, way, point == ZN_POINT_JUDGE, who, lock_owner);
 		break;
 	case ZN_POINT_INTERRUPTED:
 		zn_keep_interrupted(mount, node, who, "interrupted: its writer was killed before it was complete");
@@ -1005,13 +1005,12 @@ void zn_op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct zn_who who = zn_who(req);
 
 	(void)ino;
-	zn_unlock(mount, node, ZN_LOCK_POSIX, fi->lock_owner);
-	if (node->kind == ZN_NODE_CONTROL) {
-		zn_control_flush(req, handle);
-		return;
-	}
 	if (node->kind != ZN_NODE_PRIVATE || !handle->writing) {
-		fuse_reply_err(req, 0);
+		zn_unlock(mount, node, ZN_LOCK_POSIX, fi->lock_owner);
+		if (node->kind == ZN_NODE_CONTROL)
+			zn_control_flush(req, handle);
+		else
+			fuse_reply_err(req, 0);
 		return;
 	}
 	struct zn_draft_mark mark = {mount->device, zn_inode_zone(node->zone), zn_node_token(node->id)};
@@ -1024,7 +1023,12 @@ void zn_op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (point != ZN_POINT_NOTHING)
 		*(closer.visible ? &mount->last_closes : &mount->blind_closes) += 1;
 	pthread_mutex_unlock(&mount->lock);
-	answer_flush(mount, req, node, point, ZN_SAVE_CLOSE, answer, &who);
+	/* Who waits for the lock is to see what is being saved. */
+	bool saves = point == ZN_POINT_SAVE || point == ZN_POINT_JUDGE;
+
+	if (!saves)
+		zn_unlock(mount, node, ZN_LOCK_POSIX, fi->lock_owner);
+	answer_flush(mount, req, node, point, ZN_SAVE_CLOSE, answer, &who, saves ? &fi->lock_owner : NULL);
 }
 
 void zn_op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
@@ -1055,7 +1059,7 @@ void zn_op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_
 		point = zn_edit_fsync(&body->edit);
 		pthread_mutex_unlock(&mount->lock);
 	}
-	answer_flush(mount, req, node, point, ZN_SAVE_FSYNC, answer, &who);
+	answer_flush(mount, req, node, point, ZN_SAVE_FSYNC, answer, &who, NULL);
 }
 
 void zn_op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

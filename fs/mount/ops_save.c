@@ -23,7 +23,8 @@ struct zn_saving {
 	struct zn_loan loan;
 	uint64_t changes;
 	size_t size, grown_from;
-	bool appending, has_turn, interrupted;
+	bool appending, has_turn, interrupted, unlock;
+	uint64_t lock_owner;
 	unsigned tries;
 	enum { PREPARING, WAITING, SUBMITTED, ANSWERED } state;
 	int error;
@@ -63,6 +64,8 @@ static void finish(struct zn_word *word)
 	struct zn_saving *saving = saving_of_word(word);
 	struct zn_mount *mount = saving->mount;
 
+	if (saving->unlock)
+		zn_unlock(mount, saving->node, ZN_LOCK_POSIX, saving->lock_owner);
 	reply(saving);
 	zn_loan_end(&saving->loan);
 	zn_content_unref(saving->content);
@@ -375,7 +378,7 @@ static void refuse(fuse_req_t req, int error)
 }
 
 void zn_save_draft(struct zn_mount *mount, struct zn_node *node, fuse_req_t req, enum zn_saving_reply reply_kind, enum zn_save_way way,
-	bool validate_only, const struct zn_who *who)
+	bool validate_only, const struct zn_who *who, const uint64_t *lock_owner)
 {
 	struct zn_body *body = node->body;
 	struct zn_saving *saving = calloc(1, sizeof *saving);
@@ -393,6 +396,8 @@ void zn_save_draft(struct zn_mount *mount, struct zn_node *node, fuse_req_t req,
 	saving->reply = reply_kind;
 	saving->who = *who;
 	saving->node = node;
+	saving->unlock = lock_owner != NULL;
+	saving->lock_owner = lock_owner ? *lock_owner : 0;
 	saving->file = node->file;
 	saving->info = body->info;
 	saving->changes = body->edit.changes;
