@@ -15,6 +15,42 @@ struct zn_body *zn_body_new(void)
 	return body;
 }
 
+struct zn_handle *zn_handle_new(struct zn_mount *mount, struct zn_node *node)
+{
+	struct zn_handle *handle = calloc(1, sizeof *handle);
+
+	if (!handle)
+		return NULL;
+	pthread_mutex_init(&handle->lock, NULL);
+	handle->node = node;
+	pthread_mutex_lock(&mount->lock);
+	handle->next = mount->handles;
+	if (handle->next)
+		handle->next->before = handle;
+	mount->handles = handle;
+	pthread_mutex_unlock(&mount->lock);
+	return handle;
+}
+
+void zn_handle_free(struct zn_mount *mount, struct zn_handle *handle)
+{
+	pthread_mutex_lock(&mount->lock);
+	if (handle->before)
+		handle->before->next = handle->next;
+	else
+		mount->handles = handle->next;
+	if (handle->next)
+		handle->next->before = handle->before;
+	pthread_mutex_unlock(&mount->lock);
+	/* Behind whoever used it last: only the kernel orders these two otherwise, unseen by a race detector. */
+	pthread_mutex_lock(&handle->lock);
+	pthread_mutex_unlock(&handle->lock);
+	zn_listing_free(handle->listing);
+	zn_buf_release(&handle->bytes);
+	pthread_mutex_destroy(&handle->lock);
+	free(handle);
+}
+
 /* A node that was taken out of the table. */
 void zn_body_free(struct zn_mount *mount, struct zn_node *node)
 {

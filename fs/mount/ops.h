@@ -55,6 +55,7 @@ struct zn_mount {
 	pthread_cond_t idle;		/* saves_waiting went to 0, a load ended */
 	struct zn_tree tree;
 	struct zn_nodes nodes;
+	struct zn_handle *handles;
 	struct zn_scratches scratches;
 	struct zn_locks locks;
 	struct zn_readers readers;
@@ -101,7 +102,12 @@ struct zn_handle {
 	uint64_t events_at;
 	/* directories */
 	struct zn_listing *listing;
+	struct zn_handle *next, *before;	/* all handles of the mount, under its lock */
 };
+/* NULL: out of memory. Those that the kernel never releases, for the daemon ends first, are freed with the mount. */
+struct zn_handle *zn_handle_new(struct zn_mount *mount, struct zn_node *node);
+void zn_handle_free(struct zn_mount *mount, struct zn_handle *handle);
+void zn_listing_free(struct zn_listing *listing); /* takes NULL */
 static inline struct zn_handle *zn_handle_of(const struct fuse_file_info *fi)
 {
 	return (struct zn_handle *)(uintptr_t)fi->fh;

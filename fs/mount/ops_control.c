@@ -152,13 +152,11 @@ static int open_node(struct zn_mount *mount, struct zn_node *node, int flags, co
 	error = writing && mount->options.read_only ? EROFS : 0;
 	if (!error)
 		error = zn_who_may(who, attr.st_mode, attr.st_uid, attr.st_gid, ((flags & O_ACCMODE) != O_WRONLY ? R_OK : 0) | (writing ? W_OK : 0));
-	struct zn_handle *handle = error ? NULL : calloc(1, sizeof *handle);
+	struct zn_handle *handle = error ? NULL : zn_handle_new(mount, node);
 
 	if (!handle)
 		return error ? error : ENOMEM;
-	pthread_mutex_init(&handle->lock, NULL);
 	zn_buf_init(&handle->bytes, CONTROL_MAX);
-	handle->node = node;
 	handle->writing = writing;
 	handle->append = flags & O_APPEND;
 	handle->opener = who->thread;
@@ -182,9 +180,7 @@ static void undo_open(struct zn_mount *mount, struct zn_handle *handle)
 	zn_nodes_close(&mount->nodes, node, handle->writing, 0);
 	pthread_mutex_unlock(&mount->lock);
 	zn_node_drop(mount, node);
-	zn_buf_release(&handle->bytes);
-	pthread_mutex_destroy(&handle->lock);
-	free(handle);
+	zn_handle_free(mount, handle);
 }
 
 void zn_control_open(fuse_req_t req, struct zn_node *node, struct fuse_file_info *fi)

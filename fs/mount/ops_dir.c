@@ -339,19 +339,15 @@ void zn_op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset
 	read_directory(req, size, offset, fi, true);
 }
 
-static void free_listing(struct zn_handle *handle)
+void zn_listing_free(struct zn_listing *listing)
 {
-	struct zn_listing *listing = handle->listing;
-
-	if (listing) {
-		clear_control(listing);
-		free(listing->made);
-		free(listing->path);
-		pthread_mutex_destroy(&listing->lock);
-		free(listing);
-	}
-	pthread_mutex_destroy(&handle->lock);
-	free(handle);
+	if (!listing)
+		return;
+	clear_control(listing);
+	free(listing->made);
+	free(listing->path);
+	pthread_mutex_destroy(&listing->lock);
+	free(listing);
 }
 
 void zn_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -360,7 +356,7 @@ void zn_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct zn_who who = zn_who(req);
 	struct zn_place place = zn_place(mount, ino);
 	int error = place.kind == ZN_PLACE_CONTROL ? 0 : zn_directory_may(mount, &who, ino, R_OK);
-	struct zn_handle *handle = calloc(1, sizeof *handle);
+	struct zn_handle *handle = zn_handle_new(mount, NULL);
 	struct zn_listing *listing = calloc(1, sizeof *listing);
 	char *path = place.path ? strdup(place.path) : NULL;
 
@@ -369,7 +365,8 @@ void zn_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (!handle || !listing || (place.path && !path))
 		error = ENOMEM;
 	if (error) {
-		free(handle);
+		if (handle)
+			zn_handle_free(mount, handle);
 		free(listing);
 		free(path);
 		fuse_reply_err(req, error);
@@ -379,11 +376,10 @@ void zn_op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	listing->place.path = NULL;
 	listing->path = path;
 	pthread_mutex_init(&listing->lock, NULL);
-	pthread_mutex_init(&handle->lock, NULL);
 	handle->listing = listing;
 	fi->fh = (uint64_t)(uintptr_t)handle;
 	if (fuse_reply_open(req, fi) != 0)
-		free_listing(handle);
+		zn_handle_free(mount, handle);
 }
 
 void zn_op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -393,7 +389,7 @@ void zn_op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	(void)ino;
 	if (fi->flock_release)
 		zn_unlock(zn_mount_of(req), NULL, ZN_LOCK_FLOCK, fi->lock_owner);
-	free_listing(handle);
+	zn_handle_free(zn_mount_of(req), handle);
 	fuse_reply_err(req, 0);
 }
 

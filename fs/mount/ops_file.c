@@ -4,37 +4,25 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-static struct zn_handle *new_handle(struct zn_node *node, const struct zn_who *who, int flags)
+static struct zn_handle *new_handle(struct zn_mount *mount, struct zn_node *node, const struct zn_who *who, int flags)
 {
-	struct zn_handle *handle = calloc(1, sizeof *handle);
+	struct zn_handle *handle = zn_handle_new(mount, node);
 
 	if (!handle)
 		return NULL;
-	pthread_mutex_init(&handle->lock, NULL);
-	handle->node = node;
 	handle->writing = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
 	handle->append = flags & O_APPEND;
 	handle->opener = who->thread;
 	return handle;
 }
 
-/* The node is that of the open, for good. The lock orders this read before free_handle() on another thread, which otherwise only the
- * kernel does, unseen by a race detector. */
+/* The node is that of the open, for good. The lock orders this read before zn_handle_free() on another thread. */
 static struct zn_node *node_of(struct zn_handle *handle)
 {
 	pthread_mutex_lock(&handle->lock);
 	struct zn_node *node = handle->node;
 	pthread_mutex_unlock(&handle->lock);
 	return node;
-}
-
-static void free_handle(struct zn_handle *handle)
-{
-	pthread_mutex_lock(&handle->lock);
-	pthread_mutex_unlock(&handle->lock);
-	zn_buf_release(&handle->bytes);
-	pthread_mutex_destroy(&handle->lock);
-	free(handle);
 }
 
 /* Reading a version, a fresh node, or what a draft begins with */
@@ -191,7 +179,7 @@ static void end_handle(struct zn_mount *mount, struct zn_handle *handle, const s
 	if (grace)
 		zn_errands_wake(mount->errands); /* a grace period may run now */
 	zn_node_drop(mount, node);
-	free_handle(handle);
+	zn_handle_free(mount, handle);
 }
 
 static void reply_open(fuse_req_t req, struct fuse_file_info *fi, struct zn_handle *handle)
@@ -357,7 +345,7 @@ static void open_zone_file(fuse_req_t req, uint64_t id, struct fuse_file_info *f
 		fuse_reply_err(req, error);
 		return;
 	}
-	struct zn_handle *handle = new_handle(node, &who, fi->flags);
+	struct zn_handle *handle = new_handle(mount, node, &who, fi->flags);
 
 	switch (verdict) {
 	case ZN_OPEN_VERSION:
@@ -394,7 +382,7 @@ static void open_zone_file(fuse_req_t req, uint64_t id, struct fuse_file_info *f
 		return;
 	}
 	if (handle)
-		free_handle(handle);
+		zn_handle_free(mount, handle);
 	pthread_mutex_lock(&mount->lock);
 	if (error == ESTALE) {
 		const struct zn_body *body = node->body;
@@ -486,7 +474,7 @@ void zn_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	int error = open_scratch(mount, node, fi->flags, &who);
-	struct zn_handle *handle = error ? NULL : new_handle(node, &who, fi->flags);
+	struct zn_handle *handle = error ? NULL : new_handle(mount, node, &who, fi->flags);
 
 	if (error || !handle)
 		fuse_reply_err(req, error ? error : ENOMEM);
@@ -528,7 +516,7 @@ static int make_scratch(struct zn_mount *mount, uint32_t directory, const char *
 	error = make ? open_scratch_content(mount, node, number, true, 0) : open_scratch(mount, node, flags, who);
 	if (!error && make)
 		zn_scratch_persist(&mount->scratches, number);
-	struct zn_handle *handle = error ? NULL : new_handle(node, who, make ? flags | O_WRONLY : flags);
+	struct zn_handle *handle = error ? NULL : new_handle(mount, node, who, make ? flags | O_WRONLY : flags);
 
 	if (handle && ret_handle) {
 		*ret_handle = handle;
@@ -609,7 +597,7 @@ static int make_zone(struct zn_mount *mount, const struct zn_zone_id *zone, int 
 	pthread_mutex_unlock(&mount->lock);
 	shown_node.body = &copy;
 	zn_draft_attr(mount, &shown_node, &ret_entry->attr);
-	struct zn_handle *handle = error ? NULL : new_handle(node, who, flags | O_WRONLY);
+	struct zn_handle *handle = error ? NULL : new_handle(mount, node, who, flags | O_WRONLY);
 
 	if (handle && ret_handle) {
 		*ret_handle = handle;
@@ -910,7 +898,7 @@ static void truncate_zone(fuse_req_t req, uint64_t id, size_t size)
 		error = begin_draft(mount, node, O_WRONLY, &who);
 	if (!error)
 		error = truncate_draft(mount, node, size);
-	struct zn_handle *handle = error ? NULL : new_handle(node, &who, O_WRONLY);
+	struct zn_handle *handle = error ? NULL : new_handle(mount, node, &who, O_WRONLY);
 
 	if (!handle) {
 		pthread_mutex_lock(&mount->lock);

@@ -191,6 +191,8 @@ static void free_mount(struct zn_mount *mount)
 	size_t at = 0;
 	struct zn_node *node;
 
+	while (mount->handles)
+		zn_handle_free(mount, mount->handles);
 	while ((node = zn_table_next(&mount->nodes.by_id, &at))) {
 		struct zn_body *body = node->body;
 
