@@ -122,6 +122,23 @@ enum zn_code zn_zones_next(struct zn_txn *main, struct zn_index_key *after, stru
 	return code ? code : ZN_ENOTFOUND;
 }
 
+enum zn_code zn_zones_gone(struct zn_txn *main, uint32_t id, struct zn_zone_id *ret_zone, struct zn_err *err)
+{
+	ZN_AUTO(zn_cursor_close) struct zn_cursor cursor = {0};
+	enum zn_code code = zn_cursor_open(&cursor, main, ZN_DBI_DOMAINS_INDEX, err);
+
+	if (!code)
+		code = zn_cursor_seek(&cursor, zn_view(NULL, 0));
+	for (; !code; code = zn_cursor_next(&cursor)) {
+		uint32_t found;
+
+		if (cursor.key.len > 4 && zn_get_u32(cursor.key.data + cursor.key.len - 4) == id &&
+			zn_index_key_zone(cursor.key, ret_zone, &found))
+			return ZN_OK;
+	}
+	return code;
+}
+
 /* Does any key of the table begin with the id? */
 static enum zn_code is_used(struct zn_txn *txn, enum zn_dbi dbi, struct zn_view id, bool *ret_used, struct zn_err *err)
 {

@@ -114,6 +114,15 @@ enum zn_code zn_zone_text(struct zn_mount *mount, const struct zn_zone_info *inf
 
 /* Names by which the kernel knows zones. */
 
+/* Deleted elsewhere, and nobody here has a file of it open: the kernel may know it still, from a listing. */
+static bool name_of_gone(struct zn_mount *mount, uint32_t zone, struct zn_zone_id *ret_zone)
+{
+	ZN_AUTO(zn_txn_end) struct zn_txn main = {0};
+
+	return zn_txn_begin(&main, mount->parts.env, ZN_MAIN, ZN_TXN_READ, NULL) == ZN_OK &&
+	       zn_zones_gone(&main, zone, ret_zone, NULL) == ZN_OK;
+}
+
 static bool name_of_zone(void *context, uint32_t zone, char name[static ZN_FILENAME_MAX + 1])
 {
 	struct zn_mount *mount = context;
@@ -128,7 +137,7 @@ static bool name_of_zone(void *context, uint32_t zone, char name[static ZN_FILEN
 		if (known)
 			info.zone = file->zone;
 		pthread_mutex_unlock(&mount->lock);
-		if (!known)
+		if (!known && !name_of_gone(mount, zone, &info.zone))
 			return false;
 	}
 	return zn_zone_to_filename(&info.zone.name, info.zone.variant, name) == ZN_OK;
