@@ -148,7 +148,7 @@ def refusals():
             said = run_command([zonefs(), second, "-f", "-o", f"db={first.db}"], check=False)
             assert said.returncode != 0 and str(first.db) in said.stderr, said.stderr
             first.write(ZONE, zones.small(ZONE))
-    with point("the dead mount of a killed daemon is taken away, and said so"):
+    with point("the dead mount of a killed daemon does not stand in the way"):
         stale = Mount("stale")
         with stale:
             stale.write(ZONE, zones.small(ZONE))
@@ -159,7 +159,9 @@ def refusals():
                 equal(error.errno, errno.ENOTCONN)
             stale.spawn([zonefs(), *stale.arguments()])
             stale.until(lambda: stale.read(ZONE) == zones.small(ZONE), "the zone")
-            assert "took away" in stale.log, stale.log
+            # Where /sys/fs/fuse/connections is not there, the daemon's child has taken the dead one away already.
+            with open("/proc/self/mounts", encoding="utf-8") as table:
+                equal(sum(f" {stale.mnt} " in line for line in table), 1, "mounts at that place")
 
 
 def systemd():
