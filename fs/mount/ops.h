@@ -63,7 +63,7 @@ struct zn_mount {
 	uint32_t last_control;
 	struct zn_parked *parked;	/* reads of events that wait */
 	struct zn_saving *savings;	/* saves on their way */
-	size_t saves_waiting;
+	size_t saves_waiting, judging;
 	size_t unlisted;
 	uint64_t last_closes, blind_closes;
 };
@@ -83,6 +83,7 @@ struct zn_body {
 	struct zn_edit edit;
 	int32_t opener;
 	struct zn_scratch *scratch;	/* NULL: no scratch */
+	bool written;			/* scratch: since its text was last judged ahead */
 	/* control */
 	uint32_t number;
 	char *path;
@@ -253,6 +254,8 @@ void zn_save_draft(struct zn_mount *mount, struct zn_node *node, fuse_req_t req,
 /* Save a scratch file onto a zone name: replies to a rename. Owns content. */
 void zn_save_scratch(struct zn_mount *mount, uint32_t scratch, struct zn_content *content, const struct zn_zone_info *info, fuse_req_t req,
 	const struct zn_who *who);
+/* Rule 25a: a scratch file whose name tells its zone was closed: judge it now, so that the rename has only to commit. */
+void zn_judge_ahead(struct zn_mount *mount, struct zn_node *node, const struct zn_who *who);
 /* A killed writer's text. */
 void zn_keep_interrupted(struct zn_mount *mount, struct zn_node *node, const struct zn_who *who, const char *reason);
 /* mtime given on a committed zone; replies with `attr`, those of the node, and this time. */

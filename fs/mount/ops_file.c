@@ -734,6 +734,7 @@ static int write_scratch(struct zn_mount *mount, struct zn_handle *handle, struc
 			code = ZN_EQUOTA;
 		body->scratch->mtime = body->scratch->used = zn_clock_now();
 		body->scratch->mtime_given = false;
+		body->written = true;
 		pthread_mutex_unlock(&mount->lock);
 	}
 	pthread_mutex_unlock(&body->lock);
@@ -993,6 +994,8 @@ void zn_op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct zn_who who = zn_who(req);
 
 	(void)ino;
+	if (node->kind == ZN_NODE_SCRATCH && handle->writing)
+		zn_judge_ahead(mount, node, &who);
 	if (node->kind != ZN_NODE_PRIVATE || !handle->writing) {
 		zn_unlock(mount, node, ZN_LOCK_POSIX, fi->lock_owner);
 		if (node->kind == ZN_NODE_CONTROL)

@@ -486,6 +486,78 @@ void zn_save_scratch(struct zn_mount *mount, uint32_t scratch, struct zn_content
 		give_up(saving);
 }
 
+/* Judged ahead: of use to the rename that follows, and to nobody else. */
+struct ahead {
+	struct zn_save save;
+	struct zn_errand errand;
+	struct zn_mount *mount;
+	struct zn_content *content;
+	struct zn_loan loan;
+};
+
+static void ahead_end(struct ahead *ahead)
+{
+	struct zn_mount *mount = ahead->mount;
+
+	zn_loan_end(&ahead->loan);
+	zn_content_unref(ahead->content);
+	free(ahead);
+	pthread_mutex_lock(&mount->lock);
+	mount->judging--;
+	pthread_cond_broadcast(&mount->idle);
+	pthread_mutex_unlock(&mount->lock);
+}
+
+static void ahead_done(struct zn_save *save, const struct zn_save_result *result)
+{
+	(void)result;
+	ahead_end((struct ahead *)save);
+}
+
+static void run_ahead(struct zn_errand *errand)
+{
+	struct ahead *ahead = (struct ahead *)(void *)((char *)errand - offsetof(struct ahead, errand));
+
+	if (ahead->mount->ending || zn_content_lend(ahead->content, &ahead->loan, NULL) != ZN_OK) {
+		ahead_end(ahead);
+		return;
+	}
+	ahead->save.text = ahead->loan.view;
+	zn_saver_submit(ahead->mount->parts.saver, &ahead->save);
+}
+
+void zn_judge_ahead(struct zn_mount *mount, struct zn_node *node, const struct zn_who *who)
+{
+	struct zn_body *body = node->body;
+	struct ahead *ahead = calloc(1, sizeof *ahead);
+
+	if (!ahead)
+		return;
+	pthread_mutex_lock(&body->lock);
+	pthread_mutex_lock(&mount->lock);
+	bool tells = body->written && body->scratch && body->scratch->named && body->content &&
+		     zn_name_foretells(body->scratch->name, &ahead->save.zone);
+
+	body->written = false;
+	if (tells) {
+		ahead->content = zn_content_share(body->content);
+		mount->judging++;
+	}
+	pthread_mutex_unlock(&mount->lock);
+	pthread_mutex_unlock(&body->lock);
+	if (!tells) {
+		free(ahead);
+		return;
+	}
+	ahead->mount = mount;
+	ahead->save.way = ZN_SAVE_RENAME;
+	ahead->save.validate_only = ahead->save.ahead = true;
+	ahead->save.actor = (struct zn_actor){.uid = who->uid, .gid = who->gid, .pid = who->thread};
+	ahead->save.done = ahead_done;
+	ahead->errand.run = run_ahead;
+	zn_errands_add(mount->errands, &ahead->errand);
+}
+
 void zn_keep_interrupted(struct zn_mount *mount, struct zn_node *node, const struct zn_who *who, const char *reason)
 {
 	struct zn_body *body = node->body;
@@ -631,7 +703,7 @@ void zn_saves_end(struct zn_mount *mount, uint64_t deadline)
 			break; /* it is being committed: its answer will come */
 		saving = mount->savings;
 	}
-	while (mount->saves_waiting)
+	while (mount->saves_waiting || mount->judging)
 		pthread_cond_wait(&mount->idle, &mount->lock);
 	pthread_mutex_unlock(&mount->lock);
 }

@@ -14,6 +14,29 @@ enum zn_name_kind zn_name_kind(const char *name, struct zn_zone_id *ret_zone, bo
 	return ZN_NAME_ZONE;
 }
 
+bool zn_name_foretells(const char *name, struct zn_zone_id *ret_zone)
+{
+	static const char *const others[] = {"sw", "bak", "orig", "rej", "ZILESAVE"};
+	char file[ZN_FILENAME_MAX + 1];
+	bool canonical;
+
+	name += *name == '.';
+	const char *suffix = strstr(name, ".zone.");
+
+	if (!suffix || suffix + 5 - name > ZN_FILENAME_MAX)
+		return false;
+	size_t len = (size_t)(suffix + 5 - name);
+
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		if (strncmp(suffix + 6, others[i], strlen(others[i])) == 0)
+			return false;
+	if (name[strlen(name) - 1] == '~')
+		return false;
+	memcpy(file, name, len);
+	file[len] = '\0';
+	return zn_name_kind(file, ret_zone, &canonical) == ZN_NAME_ZONE;
+}
+
 static uint64_t name_key(const struct zn_zone_id *zone)
 {
 	return zn_table_hash(zn_name_view(&zone->name), zn_table_hash(zn_view_str(zone->variant), 0));

@@ -45,6 +45,9 @@ enum zn_name_kind {
 /* What a name of the top directory is. ret_zone and ret_canonical only for zones: a spelling that is not canonical names the same file. */
 enum zn_name_kind zn_name_kind(const char *name, struct zn_zone_id *ret_zone, bool *ret_canonical);
 
+/* The zone that a scratch file is likely to be renamed onto: .Z.XXXXXX of rsync, Z.new, but no swap file and no backup. */
+bool zn_name_foretells(const char *name, struct zn_zone_id *ret_zone);
+
 struct zn_ask;
 struct zn_file {
 	struct zn_zone_id zone;

@@ -38,6 +38,28 @@ START_TEST(kinds)
 }
 END_TEST
 
+/* clang-format off */
+static const struct {
+	const char *name, *zone;
+} foretold[] = {
+	{".example.org.zone.Xy12ab", "example.org"}, {"example.org.zone.new", "example.org"}, {"example.org.zone.gawk.a1b2c3", "example.org"},
+	{".example.org.zone.swp", NULL}, {"example.org.zone.bak", NULL}, {"example.org.zone.orig", NULL}, {"example.org.zone~", NULL},
+	{"example.org.zone.1.2026~", NULL}, {"sedXy12ab", NULL}, {"4913", NULL}, {".zone.x", NULL},
+};
+/* clang-format on */
+
+START_TEST(tells)
+{
+	struct zn_zone_id zone = {.variant = ""};
+	char text[ZN_NAME_TEXT_MAX];
+	bool tells_zone = zn_name_foretells(foretold[_i].name, &zone);
+
+	ck_assert_msg(tells_zone == (foretold[_i].zone != NULL), "%s", foretold[_i].name);
+	if (tells_zone)
+		ck_assert_str_eq(zn_name_plain(&zone.name, text), foretold[_i].zone);
+}
+END_TEST
+
 static struct zn_zone_id zone_id(const char *text)
 {
 	struct zn_zone_id zone = {.variant = ""};
@@ -165,6 +187,7 @@ int main(void)
 	TCase *tests = tcase_create("names");
 
 	tcase_add_loop_test(tests, kinds, 0, (int)(sizeof names / sizeof *names));
+	tcase_add_loop_test(tests, tells, 0, (int)(sizeof foretold / sizeof *foretold));
 	tcase_add_loop_test(tests, names_vacated, 0, (int)(sizeof lives / sizeof *lives));
 	tcase_add_test(tests, period);
 	tcase_add_test(tests, forgotten);
