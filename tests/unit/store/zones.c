@@ -182,7 +182,11 @@ START_TEST(bury_leaves_tombstones_and_no_metadata)
 	zn_clock_set((struct zn_stamp){5});
 	begin(&txn, ZN_TXN_WRITE);
 	ck_ok(zn_zones_find(&txn, &zone, &info, &err));
+	struct zn_zone_id gone;
 	ck_ok(zn_zones_bury(&txn, info.id, &err));
+	ck_ok(zn_zones_gone(&txn, info.id, &gone, &err));
+	ck_assert(zn_name_equal(&gone.name, &info.zone.name));
+	ck_code(zn_zones_gone(&txn, 0x7ffffffe, &gone, &err), ZN_ENOTFOUND);
 	ck_code(zn_zones_find(&txn, &zone, &info, &err), ZN_ENOTFOUND);
 	static const enum zn_dbi tables[] = {ZN_DBI_METADATA, ZN_DBI_KEYDATA};
 	for (size_t i = 0; i < 2; i++) {

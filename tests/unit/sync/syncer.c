@@ -609,6 +609,39 @@ static int hold(const char *path)
 	return 0;
 }
 
+/* One entry that would end every Lightning Stream of the bucket, whatever put it there: nothing is uploaded, and the
+ * status says why. The linker puts it behind the last DBI. */
+static atomic_bool spoil;
+
+enum zn_code __real_zn_snapshot_write_end(struct zn_snapshot_writer *writer, struct zn_err *err);
+enum zn_code __wrap_zn_snapshot_write_end(struct zn_snapshot_writer *writer, struct zn_err *err);
+enum zn_code __wrap_zn_snapshot_write_end(struct zn_snapshot_writer *writer, struct zn_err *err)
+{
+	enum zn_code code = __real_zn_snapshot_write_end(writer, err);
+
+	if (!code && atomic_load(&spoil)) /* DBI "a" with an entry of no bytes */
+		code = zn_sink_write(writer->out, ZN_VIEW("\x1a\x05\x0a\x01" "a" "\x12\x00"), err);
+	return code;
+}
+
+START_TEST(bad_entry_of_ours)
+{
+	setup();
+	node_start(&a);
+	atomic_store(&spoil, true);
+	node_put(&a, ZN_RECORDS, 1, "www", "one");
+	ck_assert_int_eq(zn_syncer_round(a.syncer, zn_clock_mono() + WAIT_NS, NULL), ZN_ECORRUPT);
+	ck_assert_uint_eq(world.puts, 0);
+	struct zn_syncer_status status = node_status(&a);
+	ck_assert_ptr_nonnull(strstr(status.problem, "publish shard"));
+	zn_syncer_status_release(&status);
+	atomic_store(&spoil, false);
+	node_start(&b);
+	wait_row(&b, ZN_RECORDS, 1, "www", "one");
+	remove_both();
+}
+END_TEST
+
 /* ---- in order and whole ---- */
 
 /* Looks again and again until told to stop. */
@@ -944,6 +977,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tests, own_stamp_ahead);
 	tcase_add_test(tests, other_schema);
 	tcase_add_test(tests, served_schema);
+	tcase_add_test(tests, bad_entry_of_ours);
 	tcase_add_test(tests, list_and_records);
 	tcase_add_test(tests, zone_is_whole);
 	tcase_add_test(tests, name_used_twice);
