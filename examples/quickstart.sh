@@ -70,8 +70,6 @@ mount_zones() {
 		say "$dir is mounted already"
 		return
 	fi
-	other=$(mounts | head -n 1)
-	[ -z "$other" ] || die "zonefs is mounted at $other already; unmount that first (umount $other)"
 	if [ ! -d "$dir" ]; then
 		mkdir -p "$dir"
 		remember "dir $dir"

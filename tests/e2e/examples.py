@@ -31,7 +31,8 @@ def enter_copy():
     for number, place in enumerate(("/etc", "/usr/local", "/var/lib")):
         setup += (f'mkdir "{DIRECTORY}/{number}" "{DIRECTORY}/{number}.w"; mount -t overlay -o '
                   f'"lowerdir={place},upperdir={DIRECTORY}/{number},workdir={DIRECTORY}/{number}.w" overlay {place}\n')
-    setup += 'exec "$@"'
+    # A zonefs that this machine has already is not in the copy.
+    setup += f'rm -rf {" ".join(map(str, MADE))}; exec "$@"'
     probe = subprocess.run(["unshare", "--mount", "--propagation", "private", "sh", "-c", setup, "sh", "true"], check=False, capture_output=True)
     if probe.returncode == 0:
         os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", "sh", "-c", setup, "sh", sys.executable, "-B", *sys.argv])

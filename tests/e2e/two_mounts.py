@@ -42,7 +42,7 @@ def back_and_forth():
             paris.wait_for_text("one.example", zones.changed(zones.full("one.example")))
         with point("a serial raised for the writer is the same on both"):
             paris.write("one.example", paris.read("one.example").replace("192.0.2.81", "192.0.2.82"))
-            equal(paris.serial("one.example"), 2024010103)
+            assert paris.serial("one.example") > 2024010102, paris.serial("one.example")
             wait_for(lambda: same(paris, tokyo), "both the same")
         with point("many zones at once, from both sides"):
             for number in range(100):
