@@ -21,7 +21,7 @@ struct zn_saving {
 	uint32_t scratch;		/* 0: a draft */
 	struct zn_content *draft, *content;	/* what was written; what is saved */
 	struct zn_loan loan;
-	uint64_t changes;
+	uint64_t changes, asked;
 	size_t size, grown_from;
 	bool appending, has_turn, interrupted, unlock;
 	uint64_t lock_owner;
@@ -85,7 +85,7 @@ static void finish(struct zn_word *word)
 
 static void run_submit(struct zn_errand *errand);
 
-/* With mount->lock: whoever waits for this file's turn has it. */
+/* With mount->lock: whoever waits for this file's turn has it. If this one had to go for the writer lock's sake he has waited for the same lock as long. */
 static void pass_turn(struct zn_saving *saving)
 {
 	struct zn_file *file = saving->file;
@@ -99,6 +99,7 @@ static void pass_turn(struct zn_saving *saving)
 		return;
 	file->turns = next->next_turn;
 	next->has_turn = true;
+	next->save.asked = saving->result.code == ZN_EBUSY ? next->asked : 0;
 	next->state = PREPARING;
 	next->errand.run = run_submit;
 	zn_errands_add(saving->mount->errands, &next->errand);
@@ -401,6 +402,7 @@ void zn_save_draft(struct zn_mount *mount, struct zn_node *node, fuse_req_t req,
 	saving->file = node->file;
 	saving->info = body->info;
 	saving->changes = body->edit.changes;
+	saving->asked = zn_clock_mono();
 	saving->appending = body->edit.appending && !validate_only;
 	saving->grown_from = body->edit.grown_from < saving->size ? body->edit.grown_from : saving->size;
 	saving->save.zone = body->info.zone;

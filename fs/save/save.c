@@ -216,10 +216,31 @@ static void judge(struct task *task)
 	finish(task, true);
 }
 
-/* With the lock held. What was read ahead and not saved is forgotten meanwhile. */
-static void wait_for_work(struct zn_saver *saver)
+/* With the lock held: one that has waited behind another save of its zone for too long, or when that will be (UINT64_MAX: never). The commit thread looks
+ * after those that it has. */
+static struct task *overdue(struct zn_saver *saver, uint64_t *ret_next)
+{
+	uint64_t now = zn_clock_mono();
+
+	*ret_next = UINT64_MAX;
+	for (struct task *task = saver->tasks; task; task = task->next) {
+		if (task->state != TASK_BEHIND || !task->deadline)
+			continue;
+		if (task->deadline <= now)
+			return task;
+		if (task->deadline < *ret_next)
+			*ret_next = task->deadline;
+	}
+	return NULL;
+}
+
+/* With the lock held, `next` at the longest. What was read ahead and not saved is forgotten meanwhile. */
+static void wait_for_work(struct zn_saver *saver, uint64_t next)
 {
 	uint64_t expiry = zn_prepared_expire(saver->prepared, zn_clock_mono());
+
+	if (next < expiry)
+		expiry = next;
 	struct timespec until = zn_stamp_timespec((struct zn_stamp){expiry});
 
 	if (expiry == UINT64_MAX)
@@ -234,12 +255,19 @@ static void *pool_main(void *context)
 
 	pthread_mutex_lock(&saver->lock);
 	for (;;) {
-		struct task *task = dequeue(saver);
+		uint64_t next;
+		struct task *task = overdue(saver, &next);
 
+		if (task) {
+			task->state = TASK_FINISHING;
+			refuse_busy(task);
+		} else {
+			task = dequeue(saver);
+		}
 		if (!task) {
 			if (saver->ended)
 				break;
-			wait_for_work(saver);
+			wait_for_work(saver, next);
 			continue;
 		}
 		bool finishing = task->state == TASK_FINISHING;
@@ -425,7 +453,7 @@ void zn_saver_submit(struct zn_saver *saver, struct zn_save *save)
 		wait = RENAME_WAIT;
 	task->saver = saver;
 	task->save = save;
-	task->deadline = wait ? zn_clock_mono() + wait : 0;
+	task->deadline = wait ? (save->asked ? save->asked : zn_clock_mono()) + wait : 0;
 	zn_buf_init(&task->warnings, (size_t)16 << 20);
 	pthread_mutex_lock(&saver->lock);
 	bool stopping = saver->stopping;

@@ -59,6 +59,7 @@ struct zn_save {
 	struct zn_basis basis;
 	struct zn_actor actor;
 	enum zn_save_way way;
+	uint64_t asked;			/* zn_clock_mono() from which lock-wait counts; 0: now */
 	bool validate_only;		/* judge it (and keep a refused text), commit nothing; the work is kept for the save that follows */
 	bool ahead;			/* with validate_only, rule 25a: what is wrong is neither kept nor told, only answered */
 	struct zn_buf *findings;	/* NULL, or gets everything found, as `zonefs check` prints it, before done() */

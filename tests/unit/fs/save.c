@@ -757,6 +757,32 @@ START_TEST(a_lock_that_is_not_to_be_had)
 }
 END_TEST
 
+/* A rename holds its directory's lock: it is not made to wait as long as the save before it may. */
+START_TEST(a_lock_is_waited_for_by_each_for_itself)
+{
+	struct zn_saver_options options = world.options;
+	struct answer answer = ANSWER_INIT, behind = ANSWER_INIT;
+	ZN_AUTO(zn_txn_end) struct zn_txn lock = {0};
+
+	options.lock_wait = 3600 * ZN_NS_PER_S;
+	restart_with(options);
+	struct pending first = pending_save(&answer, ZONE, TEXT(7, "")), rename = pending_save(&behind, ZONE, TEXT(8, ""));
+
+	ck_ok(zn_txn_begin(&lock, world.env, ZN_RECORDS, ZN_TXN_WRITE, &err));
+	zn_saver_submit(world.saver, &first.save);
+	wait_until_waiting(1);
+	rename.save.way = ZN_SAVE_RENAME;
+	rename.save.asked = 1; /* and has waited for his turn since the machine began */
+	zn_saver_submit(world.saver, &rename.save);
+	wait_for_answers(&behind, 1);
+	ck_assert_int_eq(rename.code, ZN_EBUSY);
+	ck_assert_uint_eq(answer.count, 0);
+	zn_txn_end(&lock);
+	wait_for_answers(&answer, 1);
+	ck_assert_int_eq(first.code, ZN_OK);
+}
+END_TEST
+
 START_TEST(withdrawn_while_it_waits)
 {
 	struct answer answer = ANSWER_INIT;
@@ -922,6 +948,7 @@ int main(void)
 	tcase_add_test(tcase, each_is_accepted_or_refused_alone);
 	tcase_add_test(tcase, two_that_make_the_same_zone);
 	tcase_add_test(tcase, a_lock_that_is_not_to_be_had);
+	tcase_add_test(tcase, a_lock_is_waited_for_by_each_for_itself);
 	tcase_add_test(tcase, withdrawn_while_it_waits);
 	tcase_add_test(tcase, ending_keeps_what_could_not_be_saved);
 	tcase_add_test(tcase, judged_ahead);
