@@ -26,8 +26,16 @@ void zn_edit_truncated(struct zn_edit *edit, size_t size)
 	edit->changes++;
 	edit->mtime = (struct zn_stamp){0};
 	edit->appending = false;
-	if (size == 0)
+	if (size == 0) {
 		edit->emptied = true;
+		edit->failed = 0;
+	}
+}
+
+void zn_edit_failed(struct zn_edit *edit, int error)
+{
+	edit->changes++;
+	edit->failed = error;
 }
 
 static enum zn_commit_point begin(struct zn_edit *edit, enum zn_commit_point point)
@@ -35,7 +43,7 @@ static enum zn_commit_point begin(struct zn_edit *edit, enum zn_commit_point poi
 	edit->answered = edit->changes;
 	edit->answer = 0;
 	edit->told = false;
-	return point;
+	return point != ZN_POINT_INTERRUPTED && edit->failed ? ZN_POINT_INCOMPLETE : point;
 }
 
 enum zn_commit_point zn_edit_flush(struct zn_edit *edit, const struct zn_closer *closer)
@@ -61,7 +69,7 @@ enum zn_commit_point zn_edit_flush(struct zn_edit *edit, const struct zn_closer 
 		edit->checked = true;
 		return ZN_POINT_NOTHING;
 	}
-	return edit->shared ? ZN_POINT_JUDGE : begin(edit, ZN_POINT_SAVE);
+	return edit->shared && !edit->failed ? ZN_POINT_JUDGE : begin(edit, ZN_POINT_SAVE);
 }
 
 enum zn_commit_point zn_edit_fsync(struct zn_edit *edit)

@@ -21,6 +21,7 @@ struct zn_edit {
 	bool checked;		/* complete lines are checked as they are written (rule 19) */
 	size_t checked_to;	/* bytes of the draft that were checked */
 	bool broken;		/* a line could not be right: the handle refuses the rest */
+	int failed;		/* errno of a write that could not be done since the text was last empty: there are holes in it; 0: none */
 	bool emptied;		/* truncated to nothing: the text no longer comes from the version it began as */
 	struct zn_stamp mtime;	/* given by utimens since the last change; ns 0: none */
 	struct zn_basis basis;	/* what it began as; known false: made or emptied at open */
@@ -31,6 +32,8 @@ struct zn_edit {
 void zn_edit_open(struct zn_edit *edit, bool append, bool truncate, size_t base, bool first);
 void zn_edit_written(struct zn_edit *edit, bool append);
 void zn_edit_truncated(struct zn_edit *edit, size_t size);
+/* A write failed. Not every program looks, and half a zone may well be a zone: from here on it is no text to save, until it is emptied. */
+void zn_edit_failed(struct zn_edit *edit, int error);
 /* The time that a draft shows once it was written to: never to be mistaken for that of the committed zone. emacs, when it finds the descriptor's
  * time equal to that of the file afterwards, trusts it from then on, also for a save that was refused, and would say that the file has
  * changed; times in steps of 100 ns it does not trust (fileio.c, write_region). */
@@ -55,6 +58,7 @@ enum zn_commit_point {
 	ZN_POINT_SAVE,
 	ZN_POINT_JUDGE,		/* validate only; the save comes at release */
 	ZN_POINT_INTERRUPTED,	/* keep the text as refused: its writer was killed half-way */
+	ZN_POINT_INCOMPLETE,	/* the same: a write to it failed; answer edit->failed */
 };
 enum zn_commit_point zn_edit_flush(struct zn_edit *edit, const struct zn_closer *closer);
 enum zn_commit_point zn_edit_fsync(struct zn_edit *edit);

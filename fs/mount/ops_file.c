@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#define INCOMPLETE "incomplete: not all that its writer had for it could be written"
+
 static struct zn_handle *new_handle(struct zn_mount *mount, struct zn_node *node, const struct zn_who *who, int flags)
 {
 	struct zn_handle *handle = zn_handle_new(mount, node);
@@ -169,6 +171,8 @@ static void end_handle(struct zn_mount *mount, struct zn_handle *handle, const s
 	pthread_mutex_unlock(&mount->lock);
 	if (point == ZN_POINT_SAVE)
 		zn_save_draft(mount, node, NULL, ZN_SAVING_NOBODY, ZN_SAVE_RELEASE, false, who, NULL);
+	else if (point == ZN_POINT_INCOMPLETE)
+		zn_keep_interrupted(mount, node, who, INCOMPLETE);
 	pthread_mutex_lock(&mount->lock);
 	struct zn_node *spent = close_node(mount, node, handle->writing);
 	bool grace = mount->tree.vacated > 0;
@@ -785,19 +789,21 @@ static int write_draft(struct zn_mount *mount, struct zn_handle *handle, struct 
 	if (code == ZN_OK && checked && offset == before)
 		broken = line_is_broken(body, &apex, checked_to);
 	pthread_mutex_unlock(&body->lock);
-	if (code == ZN_OK) {
-		pthread_mutex_lock(&mount->lock);
+	int error = zn_errno(code, &err, ZN_OP_WRITE);
+
+	pthread_mutex_lock(&mount->lock);
+	if (error) {
+		zn_edit_failed(&body->edit, error);
+	} else {
 		zn_edit_written(&body->edit, handle->append);
 		body->edit.checked = checked && offset == before;
 		body->edit.checked_to = size;
 		body->edit.broken |= broken;
 		body->size = size;
 		body->mtime = zn_draft_time(zn_clock_now());
-		pthread_mutex_unlock(&mount->lock);
 	}
-	if (broken)
-		return EINVAL;
-	return zn_errno(code, &err, ZN_OP_WRITE);
+	pthread_mutex_unlock(&mount->lock);
+	return broken ? EINVAL : error;
 }
 
 void zn_op_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t size, off_t offset, struct fuse_file_info *fi)
@@ -970,6 +976,8 @@ void zn_truncate(fuse_req_t req, fuse_ino_t ino, size_t size, struct fuse_file_i
 static void answer_flush(struct zn_mount *mount, fuse_req_t req, struct zn_node *node, enum zn_commit_point point, enum zn_save_way way, int answer,
 	const struct zn_who *who, const uint64_t *lock_owner)
 {
+	struct zn_body *body = node->body;
+
 	switch (point) {
 	case ZN_POINT_NOTHING:
 		fuse_reply_err(req, answer);
@@ -981,6 +989,14 @@ static void answer_flush(struct zn_mount *mount, fuse_req_t req, struct zn_node 
 	case ZN_POINT_INTERRUPTED:
 		zn_keep_interrupted(mount, node, who, "interrupted: its writer was killed before it was complete");
 		fuse_reply_err(req, EINTR);
+		break;
+	case ZN_POINT_INCOMPLETE:
+		zn_keep_interrupted(mount, node, who, INCOMPLETE);
+		pthread_mutex_lock(&mount->lock);
+		answer = body->edit.failed;
+		zn_edit_answered(&body->edit, body->edit.answered, way, answer);
+		pthread_mutex_unlock(&mount->lock);
+		fuse_reply_err(req, answer);
 		break;
 	}
 }

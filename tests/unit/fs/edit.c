@@ -4,10 +4,11 @@
 
 #include "tests/unit/suite.h"
 
-/* What a program does to a draft, and what the commit point comes to: n nothing, s save, j judge, i interrupted. */
-enum event { END, WRITE, APPEND, CUT, FLUSH, FLUSH_MORE, FLUSH_BLIND, FLUSH_KILLED, FSYNC, RELEASE, REFUSED_CLOSE, REFUSED_FSYNC };
+/* What a program does to a draft, and what the commit point comes to: n nothing, s save, j judge, i interrupted, x incomplete. */
+enum event { END, WRITE, FAILED_WRITE, APPEND, CUT, FLUSH, FLUSH_MORE, FLUSH_BLIND, FLUSH_KILLED, FSYNC, RELEASE, REFUSED_CLOSE, REFUSED_FSYNC };
 static const char points[] = {
 	[ZN_POINT_NOTHING] = 'n', [ZN_POINT_SAVE] = 's', [ZN_POINT_JUDGE] = 'j', [ZN_POINT_INTERRUPTED] = 'i',
+	[ZN_POINT_INCOMPLETE] = 'x',
 };
 enum opened { PLAIN, TRUNCATED, APPENDED };
 
@@ -29,6 +30,11 @@ static const struct {
 	{"cp out of sight: its close is taken for the last", TRUNCATED, {{WRITE, 0, 0}, {FLUSH_BLIND, 's', 0}, {RELEASE, 'n', 0}}},
 	{"made and closed once out of sight, then written (bash)", PLAIN, {{FLUSH_BLIND, 'n', 0}, {WRITE, 0, 0}, {FLUSH_BLIND, 'j', 0}, {RELEASE, 's', 0}}},
 	{"killed half-way", TRUNCATED, {{WRITE, 0, 0}, {FLUSH_KILLED, 'i', 0}, {RELEASE, 'n', 0}}},
+	{"no room for the second half", TRUNCATED, {{WRITE, 0, 0}, {FAILED_WRITE, 0, 0}, {WRITE, 0, 0}, {FLUSH, 'x', 0}, {RELEASE, 'n', 0}}},
+	{"the same with fsync, and out of sight", TRUNCATED, {{FLUSH_BLIND, 'n', 0}, {FAILED_WRITE, 0, 0}, {FSYNC, 'x', 0}, {WRITE, 0, 0}, {FLUSH_BLIND, 'x', 0}, {RELEASE, 'n', 0}}},
+	{"nothing could be added", APPENDED, {{FAILED_WRITE, 0, 0}, {FLUSH, 'x', 0}}},
+	{"written once more from the beginning", TRUNCATED, {{FAILED_WRITE, 0, 0}, {CUT, 0, 0}, {WRITE, 0, 0}, {FLUSH, 's', 0}}},
+	{"killed when there was no room", TRUNCATED, {{FAILED_WRITE, 0, 0}, {FLUSH_KILLED, 'i', 0}}},
 	{"a mapping written after the close", PLAIN, {{FLUSH, 'n', 0}, {WRITE, 0, 0}, {RELEASE, 's', 0}}},
 	{"appended and closed", APPENDED, {{APPEND, 0, 0}, {FLUSH, 's', 0}}},
 };
@@ -48,6 +54,9 @@ START_TEST(commit_points)
 		case WRITE:
 		case APPEND:
 			zn_edit_written(&edit, lives[_i].events[i].event == APPEND);
+			continue;
+		case FAILED_WRITE:
+			zn_edit_failed(&edit, 28);
 			continue;
 		case CUT:
 			zn_edit_truncated(&edit, 0);
