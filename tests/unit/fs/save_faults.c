@@ -1,13 +1,17 @@
-/* Every write to the database fails once, and the process dies at every one of them: the zone is then the old one or the new one. The linker puts the functions
- * below before LMDB's (--wrap). */
+/* Every write to the database fails once, and the process dies at every one of them: the zone is then the old one or the new one. And metadata moves right before a
+ * commit. The linker puts the functions below before LMDB's (--wrap). */
 #include <errno.h>
 #include <lmdb.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "store/base/limits.h"
+#include "store/base/wire.h"
+#include "store/meta.h"
+#include "store/object.h"
 #include "tests/unit/fs/saver.h"
 #include "tests/unit/suite.h"
 
@@ -54,6 +58,9 @@ int __wrap_mdb_cursor_put(MDB_cursor *cursor, MDB_val *key, MDB_val *data, unsig
 	return hit(mdb_cursor_txn(cursor)) ? ENOSPC : __real_mdb_cursor_put(cursor, key, data, flags);
 }
 
+/* Called once, right before the next commit to the records. */
+static void (*_Atomic before_commit)(void);
+
 int __real_mdb_txn_commit(MDB_txn *txn);
 int __wrap_mdb_txn_commit(MDB_txn *txn);
 int __wrap_mdb_txn_commit(MDB_txn *txn)
@@ -63,11 +70,16 @@ int __wrap_mdb_txn_commit(MDB_txn *txn)
 		return ENOSPC;
 	}
 	MDB_env *env = mdb_txn_env(txn);
-	int rc = __real_mdb_txn_commit(txn);
-	/* Dying right after it is another point than right before it. */
 	const char *path = "";
 	mdb_env_get_path(env, &path);
 	size_t len = strlen(path);
+	void (*hook)(void) = NULL;
+	if (len > 2 && strcmp(path + len - 2, "-0") == 0)
+		hook = atomic_exchange(&before_commit, NULL);
+	if (hook)
+		hook();
+	int rc = __real_mdb_txn_commit(txn);
+	/* Dying right after it is another point than right before it. */
 	if (rc == 0 && atomic_load(&kills) && !(len > 7 && strcmp(path + len - 7, "-zonefs") == 0) && atomic_load(&countdown) &&
 		atomic_fetch_sub(&countdown, 1) == 1)
 		_exit(EXIT_KILLED);
@@ -194,6 +206,58 @@ START_TEST(killed_at_each_write)
 }
 END_TEST
 
+/* Another process signs the zone, with NSEC3, between our look at its metadata and our commit. */
+static void sign_meanwhile(void)
+{
+	static const char *const param = "1 0 1 ab";
+	ZN_AUTO(zn_txn_end) struct zn_txn main = {0};
+	ZN_AUTO(zn_buf_release) struct zn_buf payload = ZN_BUF_INIT(4096);
+	struct zn_zone_id zone = zone_of(ZONE);
+	struct zn_keydata keydata = {
+		.form = zn_form_for(&zone, 1, 1), .zone = zone, .content = ZN_VIEW("Private-key-format: v1.2\n"), .flags = 257, .active = true,
+		.published = true,
+	};
+	struct zn_index_key key;
+
+	zn_keydata_encode(&keydata, &payload);
+	ck_assert_int_eq(zn_index_key_make(&zone, 5, &key), ZN_OK);
+	ck_ok(zn_txn_begin(&main, world.env, ZN_MAIN, ZN_TXN_WRITE, &err));
+	ck_ok(zn_object_put(&main, ZN_DBI_KEYDATA, &key, zn_buf_view(&payload), ZN_USER, &err));
+	ck_ok(zn_meta_set(&main, &zone, "NSEC3PARAM", &param, 1, ZN_USER, &err));
+	ck_ok(zn_txn_commit(&main, &err));
+}
+
+static size_t pairs_of(uint32_t id)
+{
+	ZN_AUTO(zn_txn_end) struct zn_txn records = {0};
+	struct zn_cursor cursor;
+	uint8_t prefix[4];
+	size_t count = 0;
+
+	zn_put_u32(prefix, id);
+	ck_ok(zn_txn_begin(&records, world.env, ZN_RECORDS, ZN_TXN_READ, &err));
+	ck_ok(zn_cursor_open(&cursor, &records, ZN_DBI_RECORDS, &err));
+	for (enum zn_code code = zn_cursor_seek(&cursor, zn_view(prefix, 4)); code == ZN_OK && zn_view_starts_with(cursor.key, zn_view(prefix, 4));
+		code = zn_cursor_next(&cursor))
+		count += zn_get_u16(cursor.key.data + cursor.key.len - 2) == ZN_TYPE_NSEC3;
+	zn_cursor_close(&cursor);
+	return count;
+}
+
+START_TEST(metadata_moves_meanwhile)
+{
+	begin(1);
+	atomic_store(&before_commit, sign_meanwhile);
+	struct zn_save_result result = save_good(&world, ZONE, NEW);
+	ck_assert_ptr_null((void *)atomic_load(&before_commit));
+	/* apex, ns and new are in the chain, with two rows each. */
+	for (uint64_t deadline = zn_clock_mono() + 60 * ZN_NS_PER_S; pairs_of(result.zone.id) != 6; sched_yield())
+		ck_assert_msg(zn_clock_mono() < deadline, "%zu rows of the chain", pairs_of(result.zone.id));
+	expect_text(&world, ZONE, NEW);
+	world_remove(&world);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("save_faults");
@@ -202,6 +266,7 @@ int main(void)
 	tcase_set_timeout(tcase, 240);
 	tcase_add_loop_test(tcase, each_write_fails, 0, sizeof changes / sizeof *changes);
 	tcase_add_loop_test(tcase, killed_at_each_write, 0, sizeof changes / sizeof *changes);
+	tcase_add_test(tcase, metadata_moves_meanwhile);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }
