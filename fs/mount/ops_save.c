@@ -24,6 +24,7 @@ struct zn_saving {
 	uint64_t changes, asked;
 	size_t size, grown_from;
 	bool appending, has_turn, interrupted, unlock;
+	bool watched, ended;	/* zn_saves_end() waits for its end, and frees it then */
 	uint64_t lock_owner;
 	unsigned tries;
 	enum { PREPARING, WAITING, SUBMITTED, ANSWERED } state;
@@ -78,9 +79,13 @@ static void finish(struct zn_word *word)
 	if (saving->next)
 		saving->next->previous = saving->previous;
 	mount->saves_waiting--;
+	saving->ended = true;
+	bool watched = saving->watched;
+
 	pthread_cond_broadcast(&mount->idle);
 	pthread_mutex_unlock(&mount->lock);
-	free(saving);
+	if (!watched)
+		free(saving);
 }
 
 static void run_submit(struct zn_errand *errand);
@@ -691,21 +696,20 @@ void zn_saves_end(struct zn_mount *mount, uint64_t deadline)
 	pthread_mutex_lock(&mount->lock);
 	while (mount->saves_waiting && pthread_cond_timedwait(&mount->idle, &mount->lock, &until) == 0)
 		;
-	/* Somebody else has the writer lock: what still waits is taken back, its text kept. */
-	for (struct zn_saving *saving = mount->savings; saving;) {
-		pthread_mutex_unlock(&mount->lock);
-		bool taken = take_back(saving);
+	/* Somebody else has the writer lock: what still waits is taken back, its text kept. What is being committed is answered by itself. */
+	while (mount->savings) {
+		struct zn_saving *saving = mount->savings;
 
-		if (taken)
+		saving->watched = true;
+		pthread_mutex_unlock(&mount->lock);
+		if (take_back(saving))
 			give_up(saving);
 		pthread_mutex_lock(&mount->lock);
-		if (taken)
+		while (!saving->ended)
 			pthread_cond_wait(&mount->idle, &mount->lock);
-		else
-			break; /* it is being committed: its answer will come */
-		saving = mount->savings;
+		free(saving);
 	}
-	while (mount->saves_waiting || mount->judging)
+	while (mount->judging)
 		pthread_cond_wait(&mount->idle, &mount->lock);
 	pthread_mutex_unlock(&mount->lock);
 }
