@@ -17,7 +17,7 @@
 struct zn_bucket;
 
 /* What happened, for .zonefs/events. `kind` is one of merged, published, object-refused, duplicate-instance,
- * bucket-lost, bucket-back. Called on the syncer's thread; must not block for long. */
+ * bucket-lost, bucket-back, schema-raised. Called on the syncer's thread; must not block for long. */
 typedef void zn_syncer_event(void *context, const char *kind, const char *object, const char *text);
 
 struct zn_syncer_options {
