@@ -117,14 +117,14 @@ bool zn_env_grow(struct zn_env *env, enum zn_which which)
 	mdb_env_info(file->writing, &before);
 	int rc = mdb_env_set_mapsize(file->writing, 0);
 	mdb_env_info(file->writing, &after);
-	grown = !rc && after.me_mapsize > before.me_mapsize;
-	if (!grown && env->grow) {
-		rc = mdb_env_set_mapsize(file->writing, before.me_mapsize + before.me_mapsize / 2);
-		grown = !rc;
-	} else if (!rc && after.me_mapsize < before.me_mapsize) {
-		/* Grown by us, not recorded yet: nothing was committed since. */
-		rc = mdb_env_set_mapsize(file->writing, before.me_mapsize);
-	}
+	uint64_t size = after.me_mapsize;
+	if (size <= before.me_mapsize)
+		size = env->grow ? before.me_mapsize + before.me_mapsize / 2 : before.me_mapsize;
+	if (env->map_limit && size > env->map_limit)
+		size = before.me_mapsize > env->map_limit ? before.me_mapsize : env->map_limit;
+	if (!rc && size != after.me_mapsize)
+		rc = mdb_env_set_mapsize(file->writing, size);
+	grown = !rc && size > before.me_mapsize;
 	pthread_mutex_unlock(&file->writer);
 	return grown;
 }

@@ -412,6 +412,7 @@ enum zn_code zn_env_open(const struct zn_env_options *options, struct zn_env **r
 	env->lock_fd = -1;
 	env->read_only = options->read_only;
 	env->grow = options->grow;
+	env->map_limit = options->grow ? 0 : options->map_size;
 	enum zn_code code = file_init(&env->files[ZN_MAIN], env, ZN_MAIN, options->path, err);
 	if (!code)
 		code = file_init(&env->files[ZN_RECORDS], env, ZN_RECORDS, options->path, err);

@@ -53,6 +53,7 @@ struct zn_file {
 struct zn_env {
 	struct zn_file files[2];
 	bool read_only, grow;
+	uint64_t map_limit;		/* bytes we may write up to, below what the file records; 0: none */
 	int lock_fd;			/* of the main data file, with flock(2) of the daemon; -1: none */
 	_Atomic uint32_t schema;
 	uint8_t uuid[16];

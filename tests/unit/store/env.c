@@ -89,6 +89,22 @@ START_TEST(the_recorded_size_is_kept_unless_it_may_grow)
 }
 END_TEST
 
+START_TEST(a_limit_below_the_recorded_size)
+{
+	static uint8_t big[3 << 20];
+	struct zn_txn txn;
+
+	zn_env_close(scratch_open_with(&scratch, (struct zn_env_options){.map_size = 16 << 20}));
+	struct zn_env *env = scratch_open_with(&scratch, (struct zn_env_options){.map_size = 2 << 20});
+	ck_ok(zn_txn_begin(&txn, env, ZN_RECORDS, ZN_TXN_WRITE, &err));
+	ck_code(zn_txn_put_raw(&txn, ZN_DBI_RECORDS, ZN_VIEW("k"), (struct zn_stamp){1}, 0, zn_view(big, sizeof big), &err), ZN_EFULL);
+	zn_txn_end(&txn);
+	ck_assert(!zn_env_grow(env, ZN_RECORDS));
+	zn_env_close(env);
+	ck_assert_uint_eq(map_of((struct zn_env_options){0}), 16);
+}
+END_TEST
+
 /* --- what is refused --- */
 
 static void put_raw(const char *suffix, const char *table, const char *key, const char *hex)
@@ -419,6 +435,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, a_new_pair);
 	tcase_add_test(tcase, the_recorded_size_is_kept_unless_it_may_grow);
+	tcase_add_test(tcase, a_limit_below_the_recorded_size);
 	tcase_add_loop_test(tcase, refused_in_one_sentence_and_left_alone, 0, sizeof refusals / sizeof *refusals);
 	tcase_add_test(tcase, nothing_is_made_when_read_only);
 	tcase_add_test(tcase, no_permission);
