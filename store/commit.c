@@ -10,6 +10,7 @@
 #include "store/zones.h"
 
 #define BATCH_MAX 64			/* saves in one transaction */
+#define SAVES_IN_A_ROW 8		/* transactions of saves while a merge waits; then it has its turn, or it would never have */
 #define GROW_MAX 16			/* growths for one job: each by half */
 #define HELD_ELSEWHERE_NS ZN_NS_PER_S
 #define GIVE_UP_NS ZN_NS_PER_S		/* for a lock that nobody waits for any more but the thread that stops */
@@ -49,6 +50,7 @@ struct zn_commit {
 	uint64_t blocked_since;		/* zn_clock_mono() when it began to wait for the lock; 0: it does not */
 	bool stopping, out, abandoned;
 	/* the commit thread's alone */
+	unsigned in_a_row;		/* transactions of saves since the last merge */
 	struct item batch[BATCH_MAX];
 	size_t count;
 };
@@ -248,15 +250,22 @@ static void run_second(struct zn_commit *commit, enum zn_which first)
 		forget_intents(commit);
 }
 
-/* Take jobs for a transaction of this env that has begun: all saves in front that start with it, else one merge. */
-static void claim(struct zn_commit *commit, enum zn_which which)
+/* Whose turn it is: saves, but for a merge that has waited for many of them. */
+static struct queue *turn(struct zn_commit *commit)
 {
 	struct queue *saves = &commit->queues[ZN_JOB_SAVE], *merges = &commit->queues[ZN_JOB_MERGE];
 
+	return saves->first && !(merges->first && commit->in_a_row >= SAVES_IN_A_ROW) ? saves : merges;
+}
+
+/* Take jobs for a transaction of this env that has begun: all saves in front that start with it, or one merge. */
+static void claim(struct zn_commit *commit, enum zn_which which)
+{
 	commit->count = 0;
 	pthread_mutex_lock(&commit->lock);
-	struct queue *from = saves->first ? saves : merges;
-	size_t most = saves->first ? BATCH_MAX : 1;
+	struct queue *from = turn(commit);
+	bool saves = from == &commit->queues[ZN_JOB_SAVE];
+	size_t most = saves ? BATCH_MAX : 1;
 	while (from->first && commit->count < most && first_of(from->first) == which) {
 		struct zn_job *job = from->first;
 		take_out(from, job);
@@ -264,6 +273,8 @@ static void claim(struct zn_commit *commit, enum zn_which which)
 		commit->batch[commit->count++] = (struct item){.job = job};
 		commit->waiting--;
 	}
+	if (commit->count)
+		commit->in_a_row = saves ? commit->in_a_row + 1 : 0;
 	commit->jobs += commit->count;
 	pthread_mutex_unlock(&commit->lock);
 }
@@ -275,7 +286,7 @@ static bool next_env(struct zn_commit *commit, enum zn_which *ret_which)
 
 	pthread_mutex_lock(&commit->lock);
 	for (;;) {
-		job = commit->queues[ZN_JOB_SAVE].first ? commit->queues[ZN_JOB_SAVE].first : commit->queues[ZN_JOB_MERGE].first;
+		job = turn(commit)->first;
 		if (job || commit->stopping)
 			break;
 		pthread_cond_wait(&commit->work, &commit->lock);

@@ -1,7 +1,7 @@
 /* store/commit.h - the commit thread: the only writer of this process.
  *
  * A job is handed over, waits for the writer lock (other processes write too) and runs inside a transaction; saves that wait together
- * share one transaction, each in a child of its own, accepted or refused by itself; saves go before merges. A merge never shares its
+ * share one transaction, each in a child of its own, accepted or refused by itself; saves go before merges (but a merge is not kept waiting for ever). A merge never shares its
  * transaction with anything: sync tells its own commits from everybody else's by their number (sync/ledger.h). A job names the envs it
  * writes and in which order (details.md 1): one transaction per env, never two writer locks at a time.
  * When main is written after records (a new zone) or before (a deletion), the intent that the job leaves in _sync_zonefs of the first env is

@@ -171,6 +171,46 @@ START_TEST(saves_go_first_and_merges_alone)
 }
 END_TEST
 
+/* Saves without end, each submitted when the one before it is done: a merge has its turn all the same. */
+static unsigned rounds;
+
+static void done_endless(struct zn_job *job, enum zn_code code, const struct zn_err *err)
+{
+	struct task *task = (struct task *)job;
+
+	pthread_mutex_lock(&lock);
+	bool on = !code && rounds < 100000;
+	rounds += on;
+	pthread_mutex_unlock(&lock);
+	if (on)
+		zn_commit_submit(commit, job);
+	else
+		done_task(&task->job, code, err);
+}
+
+START_TEST(a_merge_has_its_turn)
+{
+	struct task merge = {.job.class = ZN_JOB_MERGE, .job.order = ZN_JOB_RECORDS};
+	struct task saves[2] = {{.job.order = ZN_JOB_RECORDS}, {.job.order = ZN_JOB_RECORDS}};
+
+	rounds = 0;
+	foreign_lock(&foreign, ZN_RECORDS);
+	for (int i = 0; i < 2; i++) {
+		saves[i] = (struct task){.job = {.order = ZN_JOB_RECORDS, .run = run_task, .done = done_endless}, .key = i ? "a" : "b", .size = 1};
+		zn_commit_submit(commit, &saves[i].job);
+	}
+	submit(&merge, "m");
+	foreign_unlock(&foreign);
+	ck_assert_int_eq(result(&merge), ZN_OK);
+	pthread_mutex_lock(&lock);
+	ck_assert_uint_lt(rounds, 100000);
+	rounds = 100000;
+	pthread_mutex_unlock(&lock);
+	ck_assert_int_eq(result(&saves[0]), ZN_OK);
+	ck_assert_int_eq(result(&saves[1]), ZN_OK);
+}
+END_TEST
+
 START_TEST(a_deadline_passes_while_another_process_writes)
 {
 	struct task late = {.job.order = ZN_JOB_RECORDS}, patient = {.job.order = ZN_JOB_RECORDS};
@@ -375,6 +415,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, waiting_saves_share_one_transaction);
 	tcase_add_test(tcase, saves_go_first_and_merges_alone);
+	tcase_add_test(tcase, a_merge_has_its_turn);
 	tcase_add_test(tcase, a_deadline_passes_while_another_process_writes);
 	tcase_add_test(tcase, withdrawn_jobs_are_not_run);
 	tcase_add_test(tcase, stop_does_not_wait_for_another_process);
