@@ -100,6 +100,8 @@ static enum zn_code open_parts(struct zn_program *program, enum zn_program_role 
 		code = zn_events_new(EVENT_RING_BYTES, &program->events);
 	if (code == ZN_OK && role == ZN_PROGRAM_DAEMON)
 		code = zn_follower_new(program->events, program->env, program->watch, &program->follower);
+	if (code == ZN_OK && role == ZN_PROGRAM_DAEMON)
+		code = zn_faults_start(program->events, program->env, program->watch, &program->faults, err);
 	if (code == ZN_OK) {
 		saver = saver_options(program);
 		code = zn_saver_start(program->env, program->local, program->commit, program->watch, program->loader,
@@ -132,6 +134,7 @@ void zn_program_close(struct zn_program *program)
 	if (program->watch)
 		zn_watch_stop(program->watch);
 	zn_syncer_free(program->syncer);
+	zn_faults_stop(program->faults);
 	zn_follower_free(program->follower);
 	if (program->loader)
 		zn_loader_free(program->loader);

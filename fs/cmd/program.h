@@ -3,6 +3,7 @@
 #include "fs/config.h"
 #include "fs/control/control.h"
 #include "fs/save/events.h"
+#include "fs/save/fault.h"
 #include "fs/save/follow.h"
 #include "fs/save/save.h"
 
@@ -16,6 +17,7 @@ struct zn_program {
 	struct zn_loader *loader;
 	struct zn_events *events;
 	struct zn_follower *follower;
+	struct zn_faults *faults;	/* daemon only */
 	struct zn_saver *saver;
 	struct zn_syncer *syncer;	/* NULL: no bucket, or not begun */
 };

@@ -92,12 +92,37 @@ static void mount_json(struct zn_buf *out, const struct zn_mount_status *status)
 	zn_buf_add_str(out, "}");
 }
 
+struct fault_list {
+	struct zn_buf *out;
+	size_t count;
+};
+
+static void fault_json(void *context, const char *zone, size_t errors, const char *sentence)
+{
+	struct fault_list *list = context;
+
+	zn_buf_add_str(list->out, list->count++ ? ",{" : "{");
+	add_string(list->out, "zone", zone);
+	zn_buf_addf(list->out, ",\"errors\":%zu,", errors);
+	add_string(list->out, "text", sentence);
+	zn_buf_add_str(list->out, "}");
+}
+
+static void fault_text(void *context, const char *zone, size_t errors, const char *sentence)
+{
+	zn_buf_addf(context, "fault       %s, by a change from elsewhere: %s%s\n", zone, sentence, errors > 1 ? ", and more" : "");
+}
+
 static void add_json(void *context, struct zn_buf *out)
 {
 	struct zn_status_parts *parts = context;
 	struct zn_syncer_status sync;
 	struct zn_mount_status mount;
+	struct fault_list list = {.out = out};
 
+	zn_buf_add_str(out, ",\"faults\":[");
+	zn_faults_each(parts->program->faults, fault_json, &list);
+	zn_buf_add_str(out, "]");
 	if (parts->program->syncer && zn_syncer_status(parts->program->syncer, &sync) == ZN_OK) {
 		sync_json(out, &sync);
 		zn_syncer_status_release(&sync);
@@ -156,6 +181,7 @@ static void add_text(void *context, struct zn_buf *out)
 	struct zn_syncer_status sync;
 	struct zn_mount_status mount;
 
+	zn_faults_each(parts->program->faults, fault_text, out);
 	if (!parts->program->syncer) {
 		zn_buf_add_str(out, "bucket      none: nothing is replicated\n");
 	} else if (zn_syncer_status(parts->program->syncer, &sync) == ZN_OK) {
