@@ -63,7 +63,7 @@ struct zn_mount {
 	uint32_t last_control;
 	struct zn_parked *parked;	/* reads of events that wait */
 	struct zn_saving *savings;	/* saves on their way */
-	size_t saves_waiting, judging;
+	size_t saves_waiting, judging, listening;
 	size_t unlisted;
 	uint64_t last_closes, blind_closes;
 };

@@ -386,6 +386,10 @@ static void run_parked(struct zn_errand *errand)
 	else
 		fuse_reply_buf(parked->req, (char *)out.data, out.len); /* at the end of the mount: the end of the file */
 	free(parked);
+	pthread_mutex_lock(&mount->lock);
+	mount->listening--;
+	pthread_cond_broadcast(&mount->idle);
+	pthread_mutex_unlock(&mount->lock);
 }
 
 static void on_interrupt(fuse_req_t req, void *data)
@@ -455,6 +459,9 @@ void zn_control_read_handle(fuse_req_t req, struct zn_handle *handle, size_t siz
 		return;
 	}
 	*parked = (struct zn_parked){.mount = mount, .req = req, .handle = handle, .size = size, .errand.run = run_parked};
+	pthread_mutex_lock(&mount->lock);
+	mount->listening++;
+	pthread_mutex_unlock(&mount->lock);
 	fuse_req_interrupt_func(req, on_interrupt, parked);
 	park(parked);
 }
@@ -479,4 +486,8 @@ void zn_events_posted(void *context)
 void zn_events_end_parked(struct zn_mount *mount)
 {
 	zn_events_posted(mount);
+	pthread_mutex_lock(&mount->lock);
+	while (mount->listening)
+		pthread_cond_wait(&mount->idle, &mount->lock);
+	pthread_mutex_unlock(&mount->lock);
 }

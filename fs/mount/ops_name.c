@@ -344,7 +344,8 @@ static void free_word(struct zn_word *word)
 }
 
 /* Rule 11: the new name is a scratch file with a copy of the text, and the zone's name is vacated. */
-static int rename_away(struct zn_mount *mount, const struct spot *from, const struct spot *to, unsigned flags, const struct zn_who *who)
+static int rename_away(struct zn_mount *mount, const struct spot *from, const struct spot *to, unsigned flags, const struct zn_who *who,
+	uint64_t *ret_moved)
 {
 	struct zn_zone_info info;
 	struct zn_loaded loaded = {.stat.mtime = mount->started};
@@ -391,6 +392,10 @@ static int rename_away(struct zn_mount *mount, const struct spot *from, const st
 		error = vacate(mount, &info, stored);
 	if (code == ZN_OK && !error) {
 		zn_scratch_persist(&mount->scratches, number);
+		pthread_mutex_lock(&mount->lock);
+		*ret_moved = zn_version_node(info.id, zn_nodes_version(&mount->nodes, info.id));
+		zn_nodes_changed(&mount->nodes, info.id, 0);
+		pthread_mutex_unlock(&mount->lock);
 		return 0;
 	}
 	pthread_mutex_lock(&mount->lock);
@@ -483,7 +488,13 @@ void zn_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_
 		if (!error)
 			return;
 	} else if (!error && from.kind == ZN_NAME_ZONE) {
-		error = rename_away(mount, &from, &to, flags, &who);
+		uint64_t moved = 0;
+
+		error = rename_away(mount, &from, &to, flags, &who, &moved);
+		/* Until the new name is looked up again it is the zone's node; asked for its attributes, that one says that it is stale. This
+		 * notification takes no lock of the kernel's that a request may hold. */
+		if (moved)
+			fuse_lowlevel_notify_inval_inode(mount->session, moved, -1, 0);
 		/* The kernel has moved the zone's node to the new name: it must ask again, after the reply and not before. */
 		struct zn_word *word = error ? NULL : calloc(1, sizeof *word);
 

@@ -429,6 +429,11 @@ void zn_save_draft(struct zn_mount *mount, struct zn_node *node, fuse_req_t req,
 		return;
 	}
 	saving->save.actor = zn_who_actor(who);
+	/* What its process read or wrote since it was opened counts as well: that was not somebody else. */
+	struct zn_basis basis = zn_basis_for(mount, saving->info.id, who->thread);
+
+	if (basis.known)
+		saving->save.basis = basis;
 	if (!listen_for_interrupt(saving)) {
 		give_up(saving);
 		return;
