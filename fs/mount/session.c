@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -10,6 +11,18 @@
 
 #include "fs/mount/lifeline.h"
 #include "fs/mount/ops.h"
+
+/* What libfuse has to say goes where everything goes. Once the mount is gone it says of every late answer that nobody takes it. */
+static atomic_bool mount_is_gone;
+
+static void log_fuse(enum fuse_log_level level, const char *format, va_list args)
+{
+	char line[1024];
+
+	vsnprintf(line, sizeof line, format, args);
+	line[strcspn(line, "\n")] = '\0';
+	zn_log(level > FUSE_LOG_WARNING || atomic_load(&mount_is_gone) ? ZN_DEBUG : ZN_WARNING, "%s", line);
+}
 
 /* The mount point */
 
@@ -266,6 +279,8 @@ enum zn_code zn_mount_start(const struct zn_mount_options *options, const struct
 	code = zn_scratches_open(&mount->scratches, mount->spool, &mount->lock, err);
 	if (code != ZN_OK)
 		goto free;
+	atomic_store(&mount_is_gone, false);
+	fuse_set_log_func(log_fuse);
 	mount->session = new_session(mount, err);
 	if (!mount->session) {
 		code = ZN_EINVAL;
@@ -336,6 +351,7 @@ void zn_mount_stop(struct zn_mount *mount)
 	zn_events_on_post(mount->parts.events, NULL, NULL);
 	zn_events_end_parked(mount);
 	zn_locks_end(mount);
+	atomic_store(&mount_is_gone, true);
 	fuse_session_unmount(mount->session);
 	zn_lifeline_stop(mount->lifeline);
 	zn_saves_end(mount, zn_clock_mono() + mount->options.lock_wait);
