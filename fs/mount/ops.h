@@ -2,7 +2,8 @@
  * scratch and lock; what may wait goes to the saver, the notifier or an errand.
  *
  *   ops.c          lookup, forget, attributes, statfs
- *   ops_file.c     open, create, read, write, flush, fsync, release
+ *   ops_open.c     open and create: which node a handle is of, and what a draft begins with
+ *   ops_file.c     read, write, truncate; flush, fsync, release: when a draft is saved
  *   ops_lock.c     flock, fcntl locks
  *   ops_name.c     unlink, rename, mkdir, symlink and their like
  *   ops_dir.c      listings
@@ -184,9 +185,28 @@ uint32_t zn_node_token(uint64_t node);
 struct zn_notify_names zn_zone_names(struct zn_mount *mount);
 uint64_t zn_boot_time(void);
 
-/* ops_file.c */
+/* ops_open.c */
 void zn_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void zn_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi);
+/* Make a name; ret_handle NULL for mknod(2). Returns an errno. */
+int zn_make_name(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, int flags, struct zn_handle **ret_handle,
+	struct fuse_entry_param *ret_entry);
+/* A handle of a node that was opened so. NULL: out of memory. */
+struct zn_handle *zn_handle_opened(struct zn_mount *mount, struct zn_node *node, const struct zn_who *who, int flags);
+/* The node is that of the open, for good. The lock orders this read before zn_handle_free() on another thread. */
+struct zn_node *zn_handle_node(struct zn_handle *handle);
+/* With mount->lock. The node comes back when it is spent. */
+struct zn_node *zn_node_close(struct zn_mount *mount, struct zn_node *node, bool writing);
+/* The last handle of a draft or scratch file is gone: its text is of no use any more. Held by the caller. */
+void zn_node_let_go(struct zn_mount *mount, struct zn_node *node);
+void zn_handle_end(struct zn_mount *mount, struct zn_handle *handle, const struct zn_who *who);
+/* With a private node that has just been opened for the first time. */
+int zn_draft_begin(struct zn_mount *mount, struct zn_node *node, int flags, const struct zn_who *who);
+/* OPEN (or truncate by path) of a zone's node: 0 with a node that has a handle more, or an errno. */
+int zn_draft_open(struct zn_mount *mount, uint64_t id, int flags, const struct zn_who *who, struct zn_node **ret_node,
+	enum zn_open_verdict *ret_verdict);
+int zn_scratch_open(struct zn_mount *mount, struct zn_node *node, int flags, const struct zn_who *who);
+/* ops_file.c */
 void zn_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
 void zn_op_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t size, off_t offset, struct fuse_file_info *fi);
 void zn_op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
@@ -194,9 +214,6 @@ void zn_op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_
 void zn_op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 /* setattr's size, of a handle or (fi NULL) by path; replies. */
 void zn_truncate(fuse_req_t req, fuse_ino_t ino, size_t size, struct fuse_file_info *fi);
-/* Make a name; ret_handle NULL for mknod(2). Returns an errno. */
-int zn_make_name(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, int flags, struct zn_handle **ret_handle,
-	struct fuse_entry_param *ret_entry);
 /* Attributes of a node that is in the table. With mount->lock. */
 void zn_draft_attr(struct zn_mount *mount, const struct zn_node *node, struct stat *ret_attr);
 
@@ -256,7 +273,8 @@ void zn_save_scratch(struct zn_mount *mount, uint32_t scratch, struct zn_content
 	const struct zn_who *who);
 /* Rule 25a: a scratch file whose name tells its zone was closed: judge it now, so that the rename has only to commit. */
 void zn_judge_ahead(struct zn_mount *mount, struct zn_node *node, const struct zn_who *who);
-/* A killed writer's text. */
+/* A text that is not whole: its writer was killed, or a write failed. */
+#define ZN_TEXT_INCOMPLETE "incomplete: not all that its writer had for it could be written"
 void zn_keep_interrupted(struct zn_mount *mount, struct zn_node *node, const struct zn_who *who, const char *reason);
 /* mtime given on a committed zone; replies with `attr`, those of the node, and this time. */
 void zn_save_mtime(struct zn_mount *mount, fuse_req_t req, const struct zn_zone_info *info, struct zn_stamp mtime, const struct stat *attr);
