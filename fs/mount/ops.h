@@ -1,7 +1,8 @@
 /* fs/mount/ops.h - the fuse_lowlevel table and what its parts share: request in, reply out. What anything means is decided by tree, node, edit,
  * scratch and lock; what may wait goes to the saver, the notifier or an errand.
  *
- *   ops.c          lookup, forget, attributes, statfs
+ *   ops.c          the table; nodes and directories; lookup, forget
+ *   ops_attr.c     attributes, access, statfs
  *   ops_open.c     open and create: which node a handle is of, and what a draft begins with
  *   ops_file.c     read, write, truncate; flush, fsync, release: when a draft is saved
  *   ops_lock.c     flock, fcntl locks
@@ -9,6 +10,7 @@
  *   ops_dir.c      listings
  *   ops_control.c  .zonefs
  *   ops_save.c     from a draft or scratch file to the saver, and back to the reply
+ *   ops_aside.c    what goes with saves and is none
  *   ops_zone.c     zones as the store has them: found and read
  *   ops_owner.c    who may do what; owner and mode of zones
  *
@@ -156,6 +158,17 @@ void zn_scratch_attr(struct zn_mount *mount, const struct zn_scratch *scratch, s
 bool zn_scratch_entry(struct zn_mount *mount, struct zn_scratch *scratch, struct fuse_entry_param *ret_entry);
 void zn_root_attr(struct zn_mount *mount, struct stat *ret_attr);
 
+/* What a node of the table keeps, and the node; NULL for one that is not there. With mount->lock. */
+struct zn_body *zn_body_of(struct zn_mount *mount, uint64_t id, struct zn_node **ret_node);
+
+/* ops_attr.c */
+void zn_op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void zn_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi);
+void zn_op_access(fuse_req_t req, fuse_ino_t ino, int mask);
+void zn_op_statfs(fuse_req_t req, fuse_ino_t ino);
+/* Of a draft, fresh node or open version. Reads the owner, so without mount->lock, of a node that cannot change meanwhile. */
+void zn_draft_attr(struct zn_mount *mount, const struct zn_node *node, struct stat *ret_attr);
+
 /* ops_zone.c: without mount->lock */
 enum zn_code zn_mount_zone(struct zn_mount *mount, const struct zn_zone_id *zone, struct zn_zone_info *ret_info);
 enum zn_code zn_mount_zone_by_id(struct zn_mount *mount, uint32_t id, struct zn_zone_info *ret_info);
@@ -214,8 +227,6 @@ void zn_op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_
 void zn_op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 /* setattr's size, of a handle or (fi NULL) by path; replies. */
 void zn_truncate(fuse_req_t req, fuse_ino_t ino, size_t size, struct fuse_file_info *fi);
-/* Attributes of a node that is in the table. With mount->lock. */
-void zn_draft_attr(struct zn_mount *mount, const struct zn_node *node, struct stat *ret_attr);
 
 /* ops_lock.c */
 void zn_op_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock);
