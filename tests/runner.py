@@ -100,7 +100,8 @@ def prefix(variant):
 def threaded(name):
     """Whether a unit suite may start threads. DNS and zone text are pure: TSan has nothing to see there."""
     room, module = name.removeprefix("unit/").split("/", 1)
-    return room != "dns" and not (room == "fs" and (ROOT / f"fs/text/{module}.c").exists())
+    text = module in ("pieces", "rdata") or (ROOT / f"fs/text/{module}.c").exists()
+    return room != "dns" and not (room == "fs" and text)
 
 
 def programs(builds):
