@@ -13,7 +13,7 @@
 #define SAVES_IN_A_ROW 8		/* transactions of saves while a merge waits; then it has its turn, or it would never have */
 #define GROW_MAX 16			/* growths for one job: each by half */
 #define HELD_ELSEWHERE_NS ZN_NS_PER_S
-#define GIVE_UP_NS ZN_NS_PER_S		/* for a lock that nobody waits for any more but the thread that stops */
+#define GIVE_UP_NS ZN_NS_PER_S		/* who stops waits no longer for a lock that another process holds */
 
 enum job_state { JOB_NEW, JOB_WAITING, JOB_CLAIMED };
 
@@ -439,15 +439,18 @@ static void refuse_all(struct zn_commit *commit)
 	}
 }
 
-/* Under the lock: wait for the commit thread to be out. false: it has been waiting for the writer lock for GIVE_UP_NS since `from`. */
-static bool wait_out(struct zn_commit *commit, uint64_t from)
+/* Under the lock: wait for the commit thread to be out. false: not by `deadline`, or it has been waiting for the writer lock for GIVE_UP_NS
+ * since `from`. */
+static bool wait_out(struct zn_commit *commit, uint64_t from, uint64_t deadline)
 {
 	while (!commit->out) {
 		uint64_t since = commit->blocked_since;
-		uint64_t give_up = since ? (since > from ? since : from) + GIVE_UP_NS : 0;
-		if (since && zn_clock_mono() >= give_up)
+		uint64_t until = since ? (since > from ? since : from) + GIVE_UP_NS : deadline;
+		if (until > deadline)
+			until = deadline;
+		if (zn_clock_mono() >= until)
 			return false;
-		wait_until(&commit->left, &commit->lock, give_up); /* at work it comes to an end, or to a lock, by itself */
+		wait_until(&commit->left, &commit->lock, until == UINT64_MAX ? 0 : until); /* at work it comes to an end, or to a lock, by itself */
 	}
 	return true;
 }
@@ -459,11 +462,10 @@ void zn_commit_stop(struct zn_commit *commit, uint64_t deadline)
 	pthread_mutex_lock(&commit->lock);
 	commit->stopping = true;
 	pthread_cond_broadcast(&commit->work);
-	while (!commit->out && zn_clock_mono() < deadline)
-		wait_until(&commit->left, &commit->lock, deadline);
+	wait_out(commit, zn_clock_mono(), deadline);
 	if (!commit->out) {
 		refuse_all(commit);
-		if (!wait_out(commit, zn_clock_mono())) {
+		if (!wait_out(commit, zn_clock_mono(), UINT64_MAX)) {
 			/* It waits in LMDB. Jobs it holds have written one env of two: their intents finish them at the next start. */
 			commit->abandoned = true;
 			zn_env_abandon(commit->env);

@@ -33,7 +33,7 @@ struct zn_job {
 
 struct zn_commit;
 ZN_MUST_USE enum zn_code zn_commit_start(struct zn_env *env, struct zn_commit **ret_commit, struct zn_err *err);
-/* Jobs waiting are run; those not had by `deadline` (zn_clock_mono(); a foreign process may hold the lock) are done with ZN_EBUSY. When the
+/* Jobs waiting are run; those not had by `deadline` (zn_clock_mono()), or when a foreign process holds the lock for a second, are done with ZN_EBUSY. When the
  * commit thread itself cannot be had back, because LMDB waits for that process for ever, it is left behind and the env abandoned
  * (zn_env_abandon): the process is to exit. Nothing is submitted any more. */
 void zn_commit_stop(struct zn_commit *commit, uint64_t deadline);
