@@ -10,6 +10,7 @@
 #include "store/base/log.h"
 #include "sync/syncer.h"
 
+#define STOP_WAIT (60 * ZN_NS_PER_S)	/* for what is on its way, where lock-wait sets no limit */
 #define EVENT_RING_BYTES ((size_t)1 << 20)
 
 /* The directory of the database, with its parents, for the embedded default. */
@@ -123,7 +124,8 @@ enum zn_code zn_program_open(struct zn_program *program, struct zn_config *confi
 
 void zn_program_close(struct zn_program *program)
 {
-	uint64_t deadline = zn_clock_mono() + (program->config ? program->config->lock_wait : 0);
+	uint64_t wait = program->config && program->config->lock_wait ? program->config->lock_wait : STOP_WAIT;
+	uint64_t deadline = zn_clock_mono() + wait;
 
 	if (program->saver)
 		zn_saver_stop(program->saver, deadline);

@@ -406,13 +406,26 @@ static bool wait_until_idle(struct zn_saver *saver, uint64_t deadline)
 	return !saver->tasks;
 }
 
+/* Another process has been writing for so long that whoever leaves does not wait for it. */
+static bool lock_is_held_elsewhere(const struct zn_saver *saver)
+{
+	struct zn_commit_usage usage;
+
+	zn_commit_usage(saver->commit, &usage);
+	return usage.lock_held_elsewhere;
+}
+
 void zn_saver_stop(struct zn_saver *saver, uint64_t deadline)
 {
 	if (!saver)
 		return;
 	pthread_mutex_lock(&saver->lock);
 	saver->stopping = true;
-	bool idle = wait_until_idle(saver, deadline);
+	bool idle = !saver->tasks;
+	while (!idle && zn_clock_mono() < deadline && !lock_is_held_elsewhere(saver)) {
+		uint64_t next = zn_clock_mono() + ZN_NS_PER_S / 20;
+		idle = wait_until_idle(saver, next < deadline ? next : deadline);
+	}
 	uint64_t give_up = zn_clock_mono() + GIVE_UP;
 	while (!idle && zn_clock_mono() < give_up) {
 		refuse_waiting(saver);

@@ -26,7 +26,8 @@ struct zn_events;
 struct zn_refused;
 ZN_MUST_USE enum zn_code zn_saver_start(struct zn_env *env, struct zn_local *local, struct zn_commit *commit, struct zn_watch *watch,
 	struct zn_loader *loader, struct zn_events *events, const struct zn_saver_options *options, struct zn_saver **ret_saver, struct zn_err *err);
-/* Waits for what is on its way, as long as `deadline` (zn_clock_mono()). */
+/* Waits for what is on its way, as long as `deadline` (zn_clock_mono()) and no other process holds the writer lock for over a second: then
+ * what waits is refused, its text kept. */
 void zn_saver_stop(struct zn_saver *saver, uint64_t deadline);
 
 /* Who asks, for the log, events, history and refused texts. */
