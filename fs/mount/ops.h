@@ -213,6 +213,8 @@ struct zn_node *zn_node_close(struct zn_mount *mount, struct zn_node *node, bool
 /* The last handle of a draft or scratch file is gone: its text is of no use any more. Held by the caller. */
 void zn_node_let_go(struct zn_mount *mount, struct zn_node *node);
 void zn_handle_end(struct zn_mount *mount, struct zn_handle *handle, const struct zn_who *who);
+/* Rule 23: what the node shows is what the process of this thread has before it now. */
+void zn_note_reader(struct zn_mount *mount, const struct zn_node *node, int32_t thread);
 /* With a private node that has just been opened for the first time. */
 int zn_draft_begin(struct zn_mount *mount, struct zn_node *node, int flags, const struct zn_who *who);
 /* OPEN (or truncate by path) of a zone's node: 0 with a node that has a handle more, or an errno. */

@@ -14,6 +14,7 @@ struct waiting {
 	struct zn_mount *mount;
 	fuse_req_t req;
 	struct zn_node *node;	/* held; NULL: a directory */
+	int32_t thread;
 	int error;
 	bool interrupted;	/* before it was parked; guarded by mount->lock */
 };
@@ -81,6 +82,8 @@ static void rebase(struct waiting *w)
 	pthread_mutex_unlock(&mount->lock);
 	pthread_mutex_unlock(&body->lock);
 	zn_content_unref(text);
+	if (w->word.node)
+		zn_note_reader(mount, node, w->thread);
 }
 
 static void run_granted(struct zn_errand *errand)
@@ -138,6 +141,7 @@ static void take(fuse_req_t req, struct zn_node *node, const struct zn_lock *wan
 	w->mount = mount;
 	w->req = req;
 	w->node = node;
+	w->thread = zn_who(req).thread;
 	w->wait.want = *want;
 	w->errand.run = run_granted;
 	if (wait)

@@ -196,6 +196,20 @@ static void reply_open(fuse_req_t req, struct fuse_file_info *fi, struct zn_hand
 
 /* Opening */
 
+void zn_note_reader(struct zn_mount *mount, const struct zn_node *node, int32_t thread)
+{
+	const struct zn_body *body = node->body;
+
+	if (!thread)
+		return;
+	pthread_mutex_lock(&mount->lock);
+	struct zn_basis basis = zn_basis_of(&body->from);
+
+	if (body->info.id)
+		zn_readers_note(&mount->readers, node->zone, thread, zn_boot_time(), &basis);
+	pthread_mutex_unlock(&mount->lock);
+}
+
 /* With a private node that has just been opened for the first time. */
 int zn_draft_begin(struct zn_mount *mount, struct zn_node *node, int flags, const struct zn_who *who)
 {
@@ -222,6 +236,9 @@ int zn_draft_begin(struct zn_mount *mount, struct zn_node *node, int flags, cons
 	}
 	if (error)
 		return error;
+	/* Who can read what he writes to has read it; who cannot, writes what he read before (vim). */
+	if (!(flags & O_TRUNC) && ((flags & O_ACCMODE) == O_RDWR || (flags & O_APPEND)))
+		zn_note_reader(mount, node, who->thread);
 	struct zn_basis basis = zn_basis_for(mount, info.id, who->thread);
 
 	pthread_mutex_lock(&mount->lock);
@@ -323,18 +340,6 @@ int zn_draft_open(struct zn_mount *mount, uint64_t id, int flags, const struct z
 	return verdict == ZN_OPEN_STALE ? ESTALE : verdict == ZN_OPEN_ENOMEM ? ENOMEM : 0;
 }
 
-static void note_reader(struct zn_mount *mount, const struct zn_node *node, const struct zn_who *who)
-{
-	const struct zn_body *body = node->body;
-	struct zn_basis basis = zn_basis_of(&body->from);
-
-	if (!who->thread || !body->info.id)
-		return;
-	pthread_mutex_lock(&mount->lock);
-	zn_readers_note(&mount->readers, node->zone, who->thread, zn_boot_time(), &basis);
-	pthread_mutex_unlock(&mount->lock);
-}
-
 static void open_zone_file(fuse_req_t req, uint64_t id, struct fuse_file_info *fi)
 {
 	struct zn_mount *mount = zn_mount_of(req);
@@ -356,12 +361,12 @@ static void open_zone_file(fuse_req_t req, uint64_t id, struct fuse_file_info *f
 		if (!error && superseded_unseen(mount, node, &((struct zn_body *)node->body)->info))
 			error = ESTALE;
 		if (!error)
-			note_reader(mount, node, &who);
+			zn_note_reader(mount, node, who.thread);
 		break;
 	case ZN_OPEN_FRESH:
 		error = load(mount, node);
 		if (!error)
-			note_reader(mount, node, &who);
+			zn_note_reader(mount, node, who.thread);
 		break;
 	case ZN_OPEN_STOLEN:
 		zn_notify_changed(mount->notify, &node->zone, 1);
