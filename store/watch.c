@@ -31,6 +31,8 @@ struct zn_watch {
 		void *context;
 	} listeners[LISTENERS_MAX];
 	size_t listener_count;
+	unsigned calling;		/* threads among the listeners */
+	pthread_cond_t silent;		/* none is */
 	uint64_t seen[2];		/* by enum zn_which: all changes up to it are told */
 	uint64_t own[2][OWN_MAX];	/* own commits above seen, told already */
 	size_t own_count[2];
@@ -45,11 +47,19 @@ struct zn_watch {
 static void call_listeners(struct zn_watch *watch, const struct zn_change *change)
 {
 	pthread_mutex_lock(&watch->lock);
-	size_t count = watch->listener_count;
+	watch->calling++;
+	for (size_t i = 0; i < watch->listener_count; i++) {
+		zn_listener *call = watch->listeners[i].call;
+		void *context = watch->listeners[i].context;
+
+		pthread_mutex_unlock(&watch->lock);
+		if (call)
+			call(context, change);
+		pthread_mutex_lock(&watch->lock);
+	}
+	if (--watch->calling == 0)
+		pthread_cond_broadcast(&watch->silent);
 	pthread_mutex_unlock(&watch->lock);
-	/* The list only grows, and entries never change. */
-	for (size_t i = 0; i < count; i++)
-		watch->listeners[i].call(watch->listeners[i].context, change);
 }
 
 /* Own commits that follow on what was seen are seen. Under the lock. */
@@ -117,6 +127,17 @@ void zn_watch_listen(struct zn_watch *watch, zn_listener *listener, void *contex
 		watch->listeners[watch->listener_count].context = context;
 		watch->listener_count++;
 	}
+	pthread_mutex_unlock(&watch->lock);
+}
+
+void zn_watch_unlisten(struct zn_watch *watch, zn_listener *listener, const void *context)
+{
+	pthread_mutex_lock(&watch->lock);
+	for (size_t i = 0; i < watch->listener_count; i++)
+		if (watch->listeners[i].call == listener && watch->listeners[i].context == context)
+			watch->listeners[i].call = NULL;
+	while (watch->calling)
+		pthread_cond_wait(&watch->silent, &watch->lock);
 	pthread_mutex_unlock(&watch->lock);
 }
 
@@ -261,6 +282,7 @@ enum zn_code zn_watch_start(struct zn_env *env, struct zn_watch **ret_watch, str
 	watch->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	watch->stop = eventfd(0, EFD_CLOEXEC);
 	pthread_mutex_init(&watch->telling, NULL);
+	pthread_cond_init(&watch->silent, NULL);
 	pthread_mutex_init(&watch->lock, NULL);
 	enum zn_code code = ZN_OK;
 	if (watch->inotify < 0 || watch->stop < 0)
@@ -283,6 +305,7 @@ enum zn_code zn_watch_start(struct zn_env *env, struct zn_watch **ret_watch, str
 	if (watch->stop >= 0)
 		close(watch->stop);
 	pthread_mutex_destroy(&watch->lock);
+	pthread_cond_destroy(&watch->silent);
 	pthread_mutex_destroy(&watch->telling);
 	free(watch);
 	return code;

@@ -26,8 +26,10 @@ ZN_MUST_USE enum zn_code zn_watch_start(struct zn_env *env, struct zn_watch **re
 /* Nobody is told any more. Who still asks what was seen (the private env, at its last flush) may, until it is freed. */
 void zn_watch_stop(struct zn_watch *watch);
 void zn_watch_free(struct zn_watch *watch); /* takes NULL; stopped before */
-/* Before the first change; listeners stay until the watch stops. */
+/* Before the first change; listeners stay until the watch stops or they leave. */
 void zn_watch_listen(struct zn_watch *watch, zn_listener *listener, void *context);
+/* A listener that ends before the watch: when this returns it is not being called and never will be. Not from a listener. */
+void zn_watch_unlisten(struct zn_watch *watch, zn_listener *listener, const void *context);
 /* An own commit, told by who made it, on the commit thread right after the commit; with no ids when it concerns no zone, so that nobody
  * searches for what it changed. */
 void zn_watch_tell(struct zn_watch *watch, const struct zn_change *change);

@@ -356,6 +356,8 @@ void zn_mount_stop(struct zn_mount *mount)
 	zn_lifeline_stop(mount->lifeline);
 	zn_saves_end(mount, zn_clock_mono() + mount->options.lock_wait);
 	zn_bury_due(mount, true);
+	/* Merges go on being committed after us. */
+	zn_watch_unlisten(mount->parts.watch, zn_watch_changed, mount);
 	stop_threads(mount);
 	fuse_session_destroy(mount->session);
 	free_mount(mount);

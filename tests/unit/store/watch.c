@@ -115,6 +115,17 @@ START_TEST(a_gap_between_own_commits_is_another_process)
 }
 END_TEST
 
+/* The mount ends before the watch does: nothing of it may be called any more. */
+START_TEST(who_has_left_is_told_nothing)
+{
+	zn_watch_unlisten(watch, hear, NULL);
+	uint64_t txnid = write_zones((uint32_t[]){3}, 1);
+	tell(3, txnid);
+	ck_assert_int_eq(heard.count, 0);
+	ck_assert_uint_eq(zn_watch_seen(watch, ZN_RECORDS), txnid);
+}
+END_TEST
+
 START_TEST(own_commits_in_a_row_move_what_is_seen)
 {
 	for (uint32_t id = 1; id <= 3; id++) {
@@ -137,6 +148,7 @@ int main(void)
 	tcase_add_test(all, another_processs_commit_is_found_with_its_zones);
 	tcase_add_test(all, a_gap_between_own_commits_is_another_process);
 	tcase_add_test(all, own_commits_in_a_row_move_what_is_seen);
+	tcase_add_test(all, who_has_left_is_told_nothing);
 	suite_add_tcase(suite, all);
 	return run_suite(suite);
 }
