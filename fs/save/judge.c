@@ -149,6 +149,9 @@ enum zn_code zn_task_judge(struct task *task, bool *ret_finished, struct zn_err 
 		return code;
 	if (exists && zn_kind_read_only(info.kind))
 		return zn_fail(err, ZN_EACCES, "a %s zone: its primary owns it", zn_kind_text(info.kind));
+	/* Its row could not be read by 4.9, which then does not even start (powerdns-lmdb 5.2). */
+	if (!exists && task->save->zone.variant[0] && zn_env_schema(task->saver->env) < 6)
+		return zn_fail(err, ZN_EINVAL, "two dots in a name make a variant of a zone, which a database of schema 5 cannot hold");
 
 	struct zn_check_options options = options_for(&mode);
 	zn_judged_release(&task->judged);

@@ -715,6 +715,19 @@ START_TEST(each_is_accepted_or_refused_alone)
 }
 END_TEST
 
+START_TEST(no_variant_where_4_9_may_serve)
+{
+	struct answer answer = ANSWER_INIT;
+	struct pending pending = pending_save(&answer, ZONE, TEXT(1, ""));
+
+	ck_assert_uint_eq(zn_env_schema(world.env), 5);
+	snprintf(pending.save.zone.variant, sizeof pending.save.zone.variant, "inside");
+	zn_saver_submit(world.saver, &pending.save);
+	wait_for_answers(&answer, 1);
+	ck_assert_int_eq(pending.code, ZN_EINVAL);
+}
+END_TEST
+
 START_TEST(two_that_make_the_same_zone)
 {
 	struct answer answer = ANSWER_INIT;
@@ -946,6 +959,7 @@ int main(void)
 	tcase_add_test(tcase, a_time_given_is_kept_with_the_text);
 	tcase_add_test(tcase, a_time_set_on_a_zone);
 	tcase_add_test(tcase, each_is_accepted_or_refused_alone);
+	tcase_add_test(tcase, no_variant_where_4_9_may_serve);
 	tcase_add_test(tcase, two_that_make_the_same_zone);
 	tcase_add_test(tcase, a_lock_that_is_not_to_be_had);
 	tcase_add_test(tcase, a_lock_is_waited_for_by_each_for_itself);
