@@ -10,6 +10,10 @@ void zn_nodes_release(struct zn_nodes *nodes)
 	size_t at = 0;
 	void *each;
 
+	for (struct zn_file *head; (head = zn_table_next(&nodes->tree->names, &at));)
+		for (struct zn_file *file = head; file; file = file->same_hash)
+			zn_file_awaited(file, UINT64_MAX); /* all are over */
+	at = 0;
 	while ((each = zn_table_next(&nodes->by_id, &at)))
 		free(each);
 	at = 0;

@@ -67,7 +67,7 @@ struct zn_mount {
 	struct zn_parked *parked;	/* reads of events that wait */
 	struct zn_saving *savings;	/* saves on their way */
 	size_t saves_waiting, judging, listening;
-	size_t unlisted;
+	size_t unlisted;		/* in the last listing that came to its end */
 	uint64_t last_closes, blind_closes;
 };
 

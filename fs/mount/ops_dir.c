@@ -21,6 +21,7 @@ struct zn_listing {
 	pthread_mutex_t lock;		/* two threads may read one descriptor */
 	struct zn_index_key after;	/* zones: the last one that was given out */
 	off_t last;			/* its offset */
+	size_t unlisted;		/* zones passed over: their names would be too long */
 	struct made {
 		uint32_t id;
 		char name[ZN_FILENAME_MAX + 1];
@@ -106,11 +107,13 @@ static void seek_zone(struct zn_mount *mount, struct zn_listing *listing, off_t 
 {
 	struct zn_zone_info info;
 
-	if (OFFSET_PART(offset) == PART_DOTS)
+	if (OFFSET_PART(offset) == PART_DOTS) {
 		listing->after.len = 0;
-	else if (offset != listing->last && zn_mount_zone_by_id(mount, OFFSET_NUMBER(offset), &info) == ZN_OK &&
-		 zn_index_key_make(&info.zone, info.id, &listing->after) != ZN_OK)
+		listing->unlisted = 0;
+	} else if (offset != listing->last && zn_mount_zone_by_id(mount, OFFSET_NUMBER(offset), &info) == ZN_OK &&
+		   zn_index_key_make(&info.zone, info.id, &listing->after) != ZN_OK) {
 		listing->after.len = 0;
+	}
 }
 
 /* true: all zones are in; false: the page is full, or *ret_code is not ZN_OK. */
@@ -131,15 +134,16 @@ static bool add_zones(struct page *page, struct zn_listing *listing, off_t offse
 
 		*ret_code = zn_zone_list_next(list, &at, &listed, &err);
 		if (*ret_code == ZN_ENOTFOUND) {
+			pthread_mutex_lock(&mount->lock);
+			mount->unlisted = listing->unlisted;
+			pthread_mutex_unlock(&mount->lock);
 			*ret_code = ZN_OK;
 			return true;
 		}
 		if (*ret_code != ZN_OK)
 			break;
 		if (zn_zone_to_filename(&listed.zone.zone.name, listed.zone.zone.variant, name) != ZN_OK) {
-			pthread_mutex_lock(&mount->lock);
-			mount->unlisted++;
-			pthread_mutex_unlock(&mount->lock);
+			listing->unlisted++;
 		} else if (!hidden(mount, listed.zone.id) && !add_zone(page, &listed, name, told)) {
 			return false;
 		}

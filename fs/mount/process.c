@@ -90,7 +90,7 @@ struct zn_closer zn_process_closing(int32_t closing, int32_t opener, const struc
 	char path[64], stat[1024];
 	bool opener_visible;
 
-	if (closing == 0)
+	if (closing == 0 || mark->device == 0)
 		return closer;
 	closer.remaining = count(closing, mark, &closer.visible);
 	if (!closer.visible)

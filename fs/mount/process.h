@@ -8,7 +8,7 @@
 
 /* A draft as the kernel shows it: statx(2) of a descriptor, without asking us. No two drafts have the same three. */
 struct zn_draft_mark {
-	dev_t device;		/* of the mount */
+	dev_t device;		/* of the mount; 0: not known, and nobody can be counted */
 	uint64_t inode;
 	uint32_t token;		/* nanoseconds of atime, drawn for the node */
 };

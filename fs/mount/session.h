@@ -53,7 +53,7 @@ struct zn_mount_status {
 	size_t versions_open, drafts_open, vacated, scratch_files;
 	uint64_t scratch_bytes, scratch_quota;
 	size_t saves_waiting;
-	size_t unlisted;		/* zones whose file name would pass 255 bytes, seen so far */
+	size_t unlisted;		/* zones whose file name would pass 255 bytes, in the last listing */
 	uint64_t last_closes;		/* last closes told apart by /proc */
 	uint64_t blind_closes;		/* closes by processes we cannot see (details.md 14) */
 	bool warm;			/* size and mtime of every zone are cached */

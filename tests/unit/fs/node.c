@@ -102,9 +102,6 @@ START_TEST(opens)
 			break;
 		}
 	}
-	while (file->asks) {
-		zn_file_awaited(file, UINT64_MAX);
-	}
 	zn_nodes_release(&nodes);
 	zn_tree_release(&tree);
 }
