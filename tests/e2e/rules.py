@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """What the file system promises beyond what single programs need: editor-behaviour 7, by number."""
+# runner: asan tsan
 
 import errno
 import fcntl
