@@ -71,8 +71,28 @@ static void read_state(struct zn_reader *r, struct zn_text_state *ret_state)
 		r->failed = true;
 }
 
+/* A record of less than 128 bytes behind less than 128 of something else: what nearly all items are. A zone of a million records is read
+ * as many times a million of these, so they do not go field by field. false: nothing was read. */
+static inline bool read_plain_item(struct zn_reader *r, size_t *end, struct zn_item *ret_item)
+{
+	const uint8_t *at = r->in.data + r->at;
+
+	if (r->failed || r->in.len - r->at < 9 || ((at[0] | at[1]) & 0x80) || at[2] != ZN_ITEM_RECORD)
+		return false;
+	r->at += 9;
+	ret_item->offset = *end + at[0];
+	ret_item->len = at[1];
+	ret_item->kind = ZN_ITEM_RECORD;
+	ret_item->records = 1;
+	ret_item->hash = (uint64_t)zn_get_u16(at + 3) << 32 | zn_get_u32(at + 5);
+	*end = ret_item->offset + ret_item->len;
+	return true;
+}
+
 static void read_item(struct zn_reader *r, size_t *end, struct zn_item *ret_item)
 {
+	if (read_plain_item(r, end, ret_item))
+		return;
 	uint64_t skipped = zn_read_varint(r), len = zn_read_varint(r);
 	uint8_t kind = zn_read_u8(r);
 
