@@ -129,7 +129,8 @@ def goal_small_check(rounds):
 
 def goal_first_save(rounds):
     big = big_zone()
-    name = next(line.split()[0] for line in big.read_text().splitlines() if "\tNS\t" in line and not line[0].isspace() and line[0] not in "@$;")
+    with open(big, encoding="ascii") as lines:
+        name = next(line.split()[0] for line in lines if "\tIN NS\t" in line and line[0].isalpha())
 
     def save(number=[0]):
         number[0] += 1
