@@ -11,7 +11,7 @@
  *   ops_control.c  .zonefs
  *   ops_save.c     from a draft or scratch file to the saver, and back to the reply
  *   ops_aside.c    what goes with saves and is none
- *   ops_zone.c     zones as the store has them: found and read
+ *   ops_zone.c     zones as the store has them: found and read; recent.c keeps the big ones last read
  *   ops_owner.c    who may do what; owner and mode of zones
  *
  * One lock, mount->lock, guards tree, nodes, drafts' edit, scratches, locks and readers; it is held for no I/O. A body has a lock for its content
@@ -27,6 +27,7 @@
 #include "fs/mount/lock.h"
 #include "fs/mount/node.h"
 #include "fs/mount/notify.h"
+#include "fs/mount/recent.h"
 #include "fs/mount/process.h"
 #include "fs/mount/scratch.h"
 #include "fs/mount/session.h"
@@ -59,6 +60,7 @@ struct zn_mount {
 	struct zn_tree tree;
 	struct zn_nodes nodes;
 	struct zn_handle *handles;
+	struct zn_recent recent;
 	struct zn_scratches scratches;
 	struct zn_locks locks;
 	struct zn_readers readers;

@@ -73,8 +73,10 @@ static int load(struct zn_mount *mount, struct zn_node *node)
 	body->loading = true;
 	struct zn_zone_info info = body->info;
 
+	if (node->kind == ZN_NODE_VERSION)
+		content = zn_recent_find(&mount->recent, node->id, &loaded);
 	pthread_mutex_unlock(&mount->lock);
-	enum zn_code code = read_text(mount, node, &info, &content, &loaded, &err);
+	enum zn_code code = content ? ZN_OK : read_text(mount, node, &info, &content, &loaded, &err);
 	int error = code == ZN_ENOTFOUND ? ESTALE : zn_errno(code, &err, ZN_OP_OTHER);
 
 	if (error && error != ESTALE)
@@ -86,6 +88,7 @@ static int load(struct zn_mount *mount, struct zn_node *node)
 		pthread_mutex_unlock(&body->lock);
 	}
 	bool news = false;
+	struct zn_content *gone = NULL;
 	uint64_t seen = zn_watch_seen(mount->parts.watch, ZN_RECORDS);
 
 	pthread_mutex_lock(&mount->lock);
@@ -98,9 +101,12 @@ static int load(struct zn_mount *mount, struct zn_node *node)
 		body->from = loaded;
 		body->size = zn_content_size(content);
 		body->mtime = loaded.stat.mtime;
+		if (node->kind == ZN_NODE_VERSION)
+			gone = zn_recent_keep(&mount->recent, node->id, content, &loaded);
 	}
 	pthread_cond_broadcast(&mount->idle);
 	pthread_mutex_unlock(&mount->lock);
+	zn_content_unref(gone);
 	if (news)
 		zn_notify_changed(mount->notify, &info.id, 1);
 	return error;

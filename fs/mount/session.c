@@ -206,6 +206,7 @@ static void free_mount(struct zn_mount *mount)
 
 	while (mount->handles)
 		zn_handle_free(mount, mount->handles);
+	zn_recent_release(&mount->recent);
 	while ((node = zn_table_next(&mount->nodes.by_id, &at))) {
 		struct zn_body *body = node->body;
 
