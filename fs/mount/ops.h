@@ -291,6 +291,8 @@ void zn_judge_ahead(struct zn_mount *mount, struct zn_node *node, const struct z
 /* A text that is not whole: its writer was killed, or a write failed. */
 #define ZN_TEXT_INCOMPLETE "incomplete: not all that its writer had for it could be written"
 void zn_keep_interrupted(struct zn_mount *mount, struct zn_node *node, const struct zn_who *who, const char *reason);
+/* At the end, when no request comes any more: drafts that somebody still had open are kept the same way. */
+void zn_drafts_end(struct zn_mount *mount);
 /* mtime given on a committed zone; replies with `attr`, those of the node, and this time. */
 void zn_save_mtime(struct zn_mount *mount, fuse_req_t req, const struct zn_zone_info *info, struct zn_stamp mtime, const struct stat *attr);
 /* What a process last read or wrote of the zone. Without mount->lock. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 /* Judged ahead: of use to the rename that follows, and to nobody else. */
 struct ahead {
@@ -101,6 +102,35 @@ void zn_keep_interrupted(struct zn_mount *mount, struct zn_node *node, const str
 	pthread_mutex_unlock(&mount->lock);
 	if (returned)
 		zn_saver_returned(mount->parts.saver, &body->info.zone);
+}
+
+/* Who opened a file, as far as it can still be found out. */
+static struct zn_who opener_of(const struct zn_handle *handle)
+{
+	struct zn_who who = {.thread = handle->opener};
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof path, "/proc/%d", (int)handle->opener);
+	if (handle->opener > 0 && stat(path, &st) == 0) {
+		who.uid = st.st_uid;
+		who.gid = st.st_gid;
+	}
+	return who;
+}
+
+void zn_drafts_end(struct zn_mount *mount)
+{
+	for (struct zn_handle *handle = mount->handles; handle; handle = handle->next) {
+		struct zn_body *body = handle->node ? handle->node->body : NULL;
+
+		if (!handle->writing || !body || handle->node->kind != ZN_NODE_PRIVATE || !zn_edit_dirty(&body->edit) || body->size == 0)
+			continue;
+		struct zn_who who = opener_of(handle);
+
+		body->edit.answered = body->edit.changes; /* once, however many handles it has */
+		zn_keep_interrupted(mount, handle->node, &who, "interrupted: the mount ended while it was still open");
+	}
 }
 
 /* mtime given by utimens */

@@ -356,6 +356,7 @@ void zn_mount_stop(struct zn_mount *mount)
 	fuse_session_unmount(mount->session);
 	zn_lifeline_stop(mount->lifeline);
 	zn_saves_end(mount, zn_clock_mono() + mount->options.lock_wait);
+	zn_drafts_end(mount);
 	zn_bury_due(mount, true);
 	/* Merges go on being committed after us. */
 	zn_watch_unlisten(mount->parts.watch, zn_watch_changed, mount);

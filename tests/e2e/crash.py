@@ -3,6 +3,7 @@
 one if fsync or close had said so."""
 # runner: timeout=300
 
+import errno
 import os
 import random
 import signal
@@ -153,5 +154,24 @@ def scratch_survives():
         wait_for(lambda: ".one.example.zone.swp" in os.listdir(mount.mnt), "its name in the listing")
 
 
+def open_at_the_end():
+    """what is still being written when the daemon is told to end is kept"""
+    with Mount("open-at-the-end") as mount:
+        mount.write("one.example", zones.small("one.example"))
+        writer = os.open(mount.path("one.example"), os.O_WRONLY | os.O_TRUNC)
+        try:
+            os.write(writer, b"; not done yet\n")
+            mount.stop()
+        finally:
+            try:
+                os.close(writer)
+            except OSError as error:
+                equal(error.errno, errno.ENOTCONN)
+        mount.start()
+        equal(mount.read("one.example"), zones.small("one.example"))
+        equal(mount.control("rejected/one.example.zone").read_text(), "; not done yet\n")
+        assert "the mount ended" in mount.findings("one.example")
+
+
 if __name__ == "__main__":
-    run(any_moment, new_and_gone, scratch_survives)
+    run(any_moment, new_and_gone, scratch_survives, open_at_the_end)
