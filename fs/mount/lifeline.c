@@ -27,8 +27,14 @@ static void wait_and_cut(const char *mountpoint, const char *abort_file, pid_t p
 		sigwait(death, &signal);
 	int fd = open(abort_file, O_WRONLY);
 
-	if (fd < 0 || write(fd, "1", 1) != 1)
+	if (fd < 0 || write(fd, "1", 1) != 1) {
+		/* A forced unmount cuts it, too. The descriptor keeps the dead mount where it is: what is written there now must
+		 * fail, and not land in the directory below. */
+		int kept = open(mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
 		umount2(mountpoint, MNT_FORCE);
+		(void)kept;
+	}
 	_exit(0);
 }
 

@@ -94,6 +94,8 @@ class BIND(NameServer):
         secret = "em9uZWZzem9uZWZzem9uZWZzem9uZWZzem9uZWZzMDA="
         key = f'key "rndc" {{ algorithm hmac-sha256; secret "{secret}"; }};\n'
         zones_part = "".join(f'zone "{z}" {{ type primary; file "{self.file(z)}"; }};\n' for z in self.zones)
+        # 9.18 wants to be the only one on a machine; 9.20 knows no such option.
+        lock_file = "lock-file none;" if " 9.18." in run_command([program("named"), "-v"]).stdout else ""
         self.conf = self.home / "named.conf"
         self.conf.write_text(key + f"""\
 options {{
@@ -102,7 +104,7 @@ options {{
   listen-on-v6 {{ none; }};
   pid-file "{self.home}/named.pid";
   session-keyfile "{self.home}/session.key";
-  lock-file none;
+  {lock_file}
   recursion no;
   dnssec-validation no;
   allow-transfer {{ 127.0.0.1; }};
