@@ -21,7 +21,6 @@ struct zn_config {
 	char *instance;		/* sanitised host name when not given */
 	bool receive;
 	uint64_t poll;		/* ns */
-	bool lightningstream;
 	/* text and judging */
 	bool keep_text;
 	enum zn_serial_policy serial;
